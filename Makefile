@@ -1,0 +1,64 @@
+.DEFAULT_GOAL := help
+.PHONY: help paper migrate test check replay flatten bench simulate burnin-report
+
+# The first interpreter that runs, is new enough and not too new for the pinned wheels.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && { echo $$p; break; }; done)
+VENV := .venv
+PY := $(VENV)/bin/python
+RUNTIME := $(VENV)/.installed-runtime
+TESTS := $(VENV)/.installed-tests
+DATA ?= ../shared/market-data
+PIP := $(PY) -m pip install --quiet --disable-pip-version-check
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+paper: $(RUNTIME) ## trade on paper: private servers, the paper exchange and every process
+	@$(PY) manage.py paper $(ARGS)
+
+migrate: $(RUNTIME) ## bring the database up to date
+	@$(PY) manage.py migrate $(ARGS)
+
+test: $(TESTS) ## the whole test suite
+	@$(PY) -m pytest -n 2 $(ARGS)
+
+check: $(TESTS) ## style, types, import rules, migrations and Django's own checks
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy .
+	$(VENV)/bin/lint-imports
+	$(PY) manage.py makemigrations --check --dry-run
+	$(PY) manage.py check
+
+replay: $(RUNTIME) ## replay a recorded day: make replay DAY=2022-03-15 [DATA=folder]
+	@test -n "$(DAY)" || { echo "Say which day: make replay DAY=2022-03-15" >&2; exit 2; }
+	@$(PY) manage.py replay_day --data "$(DATA)" --date "$(DAY)" $(ARGS)
+
+flatten: $(RUNTIME) ## close every position of ours and take no new one
+	@$(PY) manage.py flatten $(ARGS)
+
+bench: $(RUNTIME) ## measure the hot path on this machine
+	@$(PY) manage.py bench $(ARGS)
+
+simulate: $(RUNTIME) ## the fault campaign: exits under lost replies, restarts and gaps
+	@$(PY) manage.py simulate $(ARGS)
+
+burnin-report: $(RUNTIME) ## today's burn-in report
+	@$(PY) manage.py burnin_report $(ARGS)
+
+$(PY):
+	@test -n "$(PYTHON)" || { echo "AITRAPP needs Python 3.11, 3.12 or 3.13.  Debian, Ubuntu: apt-get install python3 python3-venv   macOS: brew install python@3.13" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "$(PYTHON) lacks its venv module.  Debian, Ubuntu: apt-get install python3-venv (or $(notdir $(PYTHON))-venv)" >&2; exit 1; }
+	@echo "Making the virtual environment $(VENV) with $(PYTHON)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(RUNTIME): requirements.txt | $(PY)
+	@echo "Installing the pinned packages (about a minute the first time)"
+	@$(PIP) -r requirements.txt
+	@touch $@
+
+$(TESTS): tests/requirements.txt $(RUNTIME) | $(PY)
+	@echo "Installing the test tools"
+	@$(PIP) -r tests/requirements.txt
+	@touch $@

@@ -1,0 +1,60 @@
+"""Console pages of the exits: protected quantities and their legs, flatten runs, the day's table."""
+
+from django.contrib import admin
+
+from aitrapp_site.console import ReadOnlyAdmin, ReadOnlyInline, lines, links
+from oco.models import DayStep, Flatten, OcoGroup, OcoLeg
+
+
+class OcoLegInline(ReadOnlyInline):
+    model = OcoLeg
+    fields = ("kind", "state", "price", "client_order_id")
+
+
+@admin.register(OcoGroup)
+class OcoGroupAdmin(ReadOnlyAdmin):
+    list_display = (
+        "first_filled_at", "number", "trade", "state", "entered_quantity", "exited_quantity", "stop_price",
+        "target_price", "entry_order", "exits", "exit_reason", "unprotected_since", "problem",
+    )  # fmt: skip
+    list_filter = ("state", "exit_reason", "trade__trading_date", "account")
+    list_select_related = ("trade", "entry_order")
+    prefetch = ("entry_order__exits",)
+    date_hierarchy = "first_filled_at"
+    search_fields = (
+        "^trade__tradingsymbol",
+        "^entry_order__client_order_id",
+        "^entry_order__broker_order_id",
+    )
+    related = ("exits",)
+    inlines = (OcoLegInline,)
+
+    @admin.display(description="exit orders")
+    def exits(self, group: OcoGroup) -> str:
+        return links(order for order in group.entry_order.exits.all() if order.group_number == group.number)
+
+
+@admin.register(Flatten)
+class FlattenAdmin(ReadOnlyAdmin):
+    list_display = (
+        "asked_at", "reason", "asked_by", "scope", "state", "positions_at_start", "took_ms", "latches",
+        "account", "session",
+    )  # fmt: skip
+    list_filter = ("state", "reason", "account")
+    list_select_related = ("account", "session")
+    date_hierarchy = "asked_at"
+    search_fields = ("asked_by",)
+
+    @admin.display(description="scope")
+    def scope(self, run: Flatten) -> str:
+        return lines(run.tradingsymbols) if run.tradingsymbols else "everything of ours"
+
+
+@admin.register(DayStep)
+class DayStepAdmin(ReadOnlyAdmin):
+    list_display = ("due_at", "name", "done_at", "trading_date", "account", "session")
+    list_filter = ("trading_date", "name", "account")
+    list_select_related = ("account", "session")
+    ordering = ("-due_at", "-id")
+    date_hierarchy = "trading_date"
+    search_fields = ("^name",)

@@ -1,0 +1,121 @@
+"""The broker's books applied to our rows: orders by id or tag, fills once each, groups after them."""
+
+import logging
+from collections.abc import Iterable
+
+from oco import exits, groups
+from oco.models import OcoGroup
+from oco.views import ExitPolicy
+from risk import state
+from trading import orders, trades
+from trading.core import order_states
+from trading.core.enums import OrderStatus, PauseReason, Role
+from trading.core.order_ids import role_of_tag
+from trading.core.order_states import IllegalTransition
+from trading.core.values import OrderReport
+from trading.desk import Desk
+from trading.models import Fill, Order, Trade
+
+log = logging.getLogger(__name__)
+
+
+def read_order(desk: Desk, broker_order_id: str) -> list[int]:
+    """Read one order's newest state. Returns the pks of our orders that changed."""
+    history = desk.broker.order_history(broker_order_id)
+    if not history:
+        return []
+    pk = _pk_of(history[-1], _ours(orders.of_session(desk)))
+    return _apply(desk, history[-1], pk)
+
+
+def read_all(desk: Desk) -> list[int]:
+    """Read the whole book: every report with news applied, every order of ours that it lacks noted absent."""
+    reports = desk.broker.order_reports()
+    rows = {order.pk: order for order in orders.of_session(desk)}
+    ours = _ours(rows.values())
+    changing = orders.with_open_changes(desk)
+    changed: list[int] = []
+    shown: set[int] = set()
+    for report in reports:
+        pk = _pk_of(report, ours)
+        if pk is not None:
+            shown.add(pk)
+            if pk not in changing and orders.says_nothing_new(rows[pk], report):
+                continue
+        changed += _apply(desk, report, pk)
+    for order in rows.values():
+        may_come = order.status not in order_states.CLOSED or order.status == OrderStatus.LOST
+        if may_come and order.pk not in shown and orders.note_absence(desk, order) != order.status:
+            changed.append(order.pk)
+    return changed
+
+
+def read_fills(desk: Desk, changed: Iterable[int], policy: ExitPolicy) -> int:
+    """Apply executions not applied before, then bring the groups of the entries that filled up to them."""
+    count = 0
+    touched: set[int] = set(changed)
+    if trades.fills_missing(desk):
+        known = set(
+            Fill.objects.filter(
+                account=desk.account, session=desk.session, trading_date=desk.trading_date
+            ).values_list("exchange", "broker_order_id", "broker_trade_id")
+        )
+        for report in desk.broker.fill_reports():
+            if (report.exchange.value, report.broker_order_id, report.broker_trade_id) in known:
+                continue
+            fill = trades.apply_fill(desk, report)
+            if fill is not None:
+                count += 1
+                touched.add(fill.order_id)
+    entries = Order.objects.filter(pk__in=touched, role=Role.ENTRY, filled_quantity__gt=0)
+    for entry in entries.select_related("decision__signal"):
+        groups.follow_entry(desk, entry, policy)
+    for trade in trades.of_session(desk).filter(closed_at=None):
+        _close_if_done(desk, trade)
+    return count
+
+
+def _close_if_done(desk: Desk, trade: Trade) -> None:
+    """A trade whose groups finished before its last fill was told closes when the trade book catches up."""
+    if OcoGroup.objects.filter(trade=trade).exists():
+        exits.close_trade(desk, trade)
+
+
+def _ours(rows: Iterable[Order]) -> dict[str, int]:
+    """Broker order id, and tag, → pk of our order."""
+    found: dict[str, int] = {}
+    for order in rows:
+        found[order.tag] = order.pk
+        if order.broker_order_id:
+            found[order.broker_order_id] = order.pk
+    return found
+
+
+def _pk_of(report: OrderReport, ours: dict[str, int]) -> int | None:
+    """Our order that a row of the book speaks of: by its id, or by tag where we never learned the id."""
+    names = (report.broker_order_id, report.tag, *report.tags)
+    return next((ours[name] for name in names if name in ours), None)
+
+
+def _apply(desk: Desk, report: OrderReport, pk: int | None) -> list[int]:
+    if pk is None:
+        if role_of_tag(report.tag) is not None:
+            _call_operator(desk, f"order {report.broker_order_id} has a tag of ours and no row: {report.tag}")
+        return []
+    try:
+        return [pk] if orders.apply_report(desk, pk, report) else []
+    except IllegalTransition as error:
+        # One poisoned order is parked and reported; it blocks no other.
+        _call_operator(desk, f"order {pk}: {error}")
+        return []
+
+
+def _call_operator(desk: Desk, why: str) -> None:
+    log.error("reconciliation: %s", why)
+    state.turn_off(
+        desk.account.pk,
+        PauseReason.RECONCILIATION,
+        by="watcher",
+        why=why,
+        now=desk.clocks.market_now(),
+    )

@@ -1,0 +1,134 @@
+"""Flatten, the kill switch: latch entries off → cancel working entries → turn each exit into a closing one → read
+until flat → verdict.
+
+The row is the request, the progress and the verdict, so that it is idempotent, resumes after a crash and can be
+asked for by anybody who reaches the database. The exits' leader carries it out; console, API, command line, the
+day's table, daily loss and dead man all come through `request`.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+
+from oco import exits, groups
+from oco.groups import LiveGroup
+from oco.models import Flatten
+from risk import state
+from trading import orders
+from trading.core import order_states
+from trading.core.enums import ExitReason, FlattenState, OrderStatus, PauseReason, Role
+from trading.desk import Desk
+from trading.models import Account, Order, VenueSession
+
+#: which pause each reason leaves behind; the square-off needs none, the clock keeps entries off
+LATCHES = {
+    ExitReason.OPERATOR: PauseReason.FLATTEN,
+    ExitReason.DEAD_MAN: PauseReason.FLATTEN,
+    ExitReason.DAILY_LOSS: PauseReason.RISK,
+}
+
+
+def request(
+    account: Account,
+    session: VenueSession,
+    reason: ExitReason,
+    *,
+    asked_by: str,
+    now: datetime,
+    tradingsymbols: Sequence[str] = (),
+) -> Flatten:
+    """Ask for everything of ours (or of some instruments) to be closed. Pressed twice it is one flatten.
+
+    Latches entries off in the same transaction, so nothing can enter between the request and its execution.
+    """
+    try:
+        with transaction.atomic():
+            if latch := LATCHES.get(reason):
+                state.turn_off(account.pk, latch, by=asked_by, why=f"flatten: {reason.lower()}", now=now)
+            return Flatten.objects.create(
+                account=account,
+                session=session,
+                asked_by=asked_by[:60],
+                reason=reason,
+                tradingsymbols=list(tradingsymbols),
+                latches=latch is not None,
+                asked_at=now,
+            )
+    except IntegrityError:
+        if latch := LATCHES.get(reason):
+            state.turn_off(account.pk, latch, by=asked_by, why=f"flatten: {reason.lower()}", now=now)
+        return Flatten.objects.get(account=account, session=session, finished_at=None, tradingsymbols=[])
+
+
+def running(desk: Desk) -> list[Flatten]:
+    """Flattens asked for and not finished, oldest first."""
+    return list(
+        Flatten.objects.filter(account=desk.account, session=desk.session, finished_at=None).order_by("pk")
+    )
+
+
+def begin(desk: Desk, row: Flatten, live: Sequence[LiveGroup]) -> None:
+    """Cancel working entries and mark the groups to close; the plan turns the marks into orders. Safe to repeat."""
+    now = desk.clocks.market_now()
+    if row.state == FlattenState.REQUESTED:
+        mine = [group for group in live if _covers(row, group.row.entry_order.tradingsymbol)]
+        symbols = {
+            group.row.entry_order.tradingsymbol for group in mine if group.view.position_quantity > 0
+        }
+        row.state, row.started_at, row.positions_at_start = FlattenState.RUNNING, now, len(symbols)
+        row.save(update_fields=["state", "started_at", "positions_at_start"])
+    for group in live:
+        if _covers(row, group.row.entry_order.tradingsymbol):
+            groups.ask_to_close(group, ExitReason(row.reason))
+    entries = [order for order in _entries_coming(desk, row) if not _cancel_is_open(order)]
+    exits.cancel_entries(desk, entries)
+
+
+def conclude(desk: Desk, row: Flatten, live: Sequence[LiveGroup]) -> bool:
+    """Write the verdict once the broker's own positions say that nothing of ours is left. False: not yet.
+
+    FLAT only when no entry is in flight or unknown; with one, FLAT_BUT_WATCHING: it may still arrive.
+    """
+    if any(_covers(row, group.row.entry_order.tradingsymbol) for group in live):
+        return False
+    entries = _entries_coming(desk, row)
+    if any(order.status in order_states.OPEN for order in entries):
+        return False
+    held = {
+        f"{report.tradingsymbol} {report.product}": report.quantity
+        for report in desk.broker.position_reports()
+        if report.quantity
+    }
+    ours = _symbols_traded(desk)
+    left = {name: quantity for name, quantity in held.items() if name in ours and _covers(row, name.split()[0])}
+    if left:
+        return False
+    unknown = [order.client_order_id for order in entries if order.status not in order_states.CLOSED]
+    now = desk.clocks.market_now()
+    row.state = FlattenState.FLAT_BUT_WATCHING if unknown else FlattenState.FLAT
+    row.finished_at = now
+    row.took_ms = int((now - row.asked_at).total_seconds() * 1000)
+    row.verdict = {"unknown_entries": unknown, "not_ours": {k: v for k, v in held.items() if k not in ours}}
+    row.save(update_fields=["state", "finished_at", "took_ms", "verdict"])
+    return True
+
+
+def _covers(row: Flatten, tradingsymbol: str) -> bool:
+    return not row.tradingsymbols or tradingsymbol in row.tradingsymbols
+
+
+def _entries_coming(desk: Desk, row: Flatten) -> list[Order]:
+    """Entries of this flatten's scope that may still fill. LOST ones are watched, not waited for."""
+    waiting = orders.unresolved(desk).filter(role=Role.ENTRY).exclude(status=OrderStatus.LOST)
+    return [order for order in waiting if _covers(row, order.tradingsymbol)]
+
+
+def _cancel_is_open(order: Order) -> bool:
+    """A cancel was already asked for and the book has not answered: asking again would only spend the budget."""
+    return order.commands.filter(kind="CANCEL").exclude(outcome="REFUSED").exists()
+
+
+def _symbols_traded(desk: Desk) -> set[str]:
+    rows = orders.of_session(desk).values_list("tradingsymbol", "product").distinct()
+    return {f"{tradingsymbol} {product}" for tradingsymbol, product in rows}

@@ -1,0 +1,335 @@
+"""Groups on the database: made from entry fills, shown to the plan as views, moved by its actions.
+
+This is the one owner of "entry filled → children". What to do is decided in `oco.plan`; here it is done.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from decimal import Decimal
+
+from django.db import transaction
+from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet
+
+from oco import plan as oco_plan
+from oco.models import OcoGroup, OcoLeg
+from oco.views import ExitPolicy, ExitView, GroupView
+from trading import orders
+from trading.core import order_states
+from trading.core.enums import (
+    CommandKind,
+    CommandOutcome,
+    ExitReason,
+    GroupState,
+    LegKind,
+    LegState,
+    OrderStatus,
+    OrderType,
+    Role,
+    Side,
+)
+from trading.core.money import to_inr, to_paise
+from trading.core.order_ids import order_client_id, plan_client_id
+from trading.core.values import InstrumentSpec, Plan
+from trading.desk import Desk
+from trading.market import instruments
+from trading.models import Command, Order, Trade
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OcoIds:
+    """The deterministic ids of one group: known before any order is sent."""
+
+    plan_id: str
+    number: int
+    stop_client_order_id: str
+    target_client_order_id: str
+
+
+@dataclass(slots=True)
+class LiveGroup:
+    """A group that is not closed, with the view the plan judges."""
+
+    row: OcoGroup
+    view: GroupView
+    spec: InstrumentSpec
+    exit_order: Order | None
+
+
+def create_oco_group(plan: Plan | Mapping[str, object] | str, *, number: int = 1) -> OcoIds:
+    """Name the two legs of a plan's group. The same plan gives the same ids, always.
+
+    `plan` is a Plan, a mapping of its fields, or a plan's id. Writes nothing: rows are made when the entry fills.
+    """
+    plan_id = plan if isinstance(plan, str) else plan_client_id(plan)
+    return OcoIds(
+        plan_id=plan_id,
+        number=number,
+        stop_client_order_id=order_client_id(plan_id, Role.STOP, group=number),
+        target_client_order_id=order_client_id(plan_id, Role.TARGET, group=number),
+    )
+
+
+def follow_entry(desk: Desk, entry: Order, policy: ExitPolicy) -> list[OcoGroup]:
+    """Make or enlarge the groups of an entry so that they hold exactly what it has filled.
+
+    Runs after each report that raised the entry's filled quantity; again changes nothing.
+    """
+    if not entry.filled_quantity or entry.decision is None:
+        return []
+    signal = entry.decision.signal
+    spec = instruments.spec_of(entry.exchange, entry.tradingsymbol, entry.trading_date)
+    planned = oco_plan.split_quantity(_asked_quantity(entry), spec.lot_size)
+    allotted = oco_plan.allocate_fills(entry.filled_quantity, planned)
+    trade = Trade.objects.filter(decision=entry.decision).order_by("-pk").first()
+    if trade is None:
+        return []  # the trade book lags behind the order book; the next read brings the fill
+    goals = oco_plan.targets(
+        Side(entry.side),
+        to_paise(entry.average_price.quantize(Decimal("0.01"))),
+        to_paise(signal.stop_price),
+        to_paise(signal.target_price),
+        to_paise(signal.first_target_price) if signal.first_target_price else None,
+        groups=len(planned),
+        policy=policy,
+        tick_paise=spec.tick_size_paise,
+    )
+    found = []
+    for number, (share, filled, goal) in enumerate(zip(planned, allotted, goals, strict=True), start=1):
+        if filled:
+            shape = _Shape(number, share, filled, goal)
+            found.append(_make_or_enlarge(desk, entry, trade, shape, policy))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    number: int
+    planned_quantity: int
+    filled_quantity: int
+    target_paise: int
+
+
+def _make_or_enlarge(
+    desk: Desk, entry: Order, trade: Trade, shape: _Shape, policy: ExitPolicy
+) -> OcoGroup:
+    signal, now = trade.decision.signal, desk.clocks.market_now()
+    with transaction.atomic():
+        row, made = OcoGroup.objects.select_for_update(of=("self",)).get_or_create(
+            entry_order=entry,
+            number=shape.number,
+            defaults={
+                "account": desk.account,
+                "session": desk.session,
+                "trade": trade,
+                "side": entry.side,
+                "planned_quantity": shape.planned_quantity,
+                "initial_stop_price": signal.stop_price,
+                "stop_price": signal.stop_price,
+                "target_price": to_inr(shape.target_paise),
+                "entry_atr": signal.atr,
+                "first_filled_at": now,
+                "time_stop_at": now + timedelta(minutes=signal.time_stop_min or policy.time_stop_min),
+                "unprotected_since": now,
+            },
+        )
+        if made:
+            _make_legs(row, signal.plan_id)
+        if row.entered_quantity < shape.filled_quantity:
+            row.entered_quantity = shape.filled_quantity
+            if row.closed_at:
+                # A late entry fill after the group had closed: it is protected or closed like any other.
+                row.closed_at, row.state, row.unprotected_since = None, GroupState.OPENING, now
+            row.save()
+    return row
+
+
+def live(desk: Desk, policy: ExitPolicy) -> list[LiveGroup]:
+    """Every group that is not closed, oldest first, as rows and views. Two queries, whatever their number."""
+    rows = list(
+        of_session(desk)
+        .filter(closed_at=None)
+        .select_related("entry_order__decision__signal", "trade")
+        .order_by("pk")
+    )
+    if not rows:
+        return []
+    exits: dict[tuple[int, int], list[Order]] = {}
+    for order in _exit_orders([row.entry_order_id for row in rows]):
+        exits.setdefault((order.entry_id or 0, order.group_number or 0), []).append(order)
+    siblings = _targets_filled([row.entry_order_id for row in rows])
+    found = []
+    for row in rows:
+        entry = row.entry_order
+        spec = instruments.spec_of(entry.exchange, entry.tradingsymbol, entry.trading_date)
+        mine = exits.get((row.entry_order_id, row.number), [])
+        view = _view(row, mine, spec, sibling_target_filled=row.entry_order_id in siblings)
+        found.append(LiveGroup(row, view, spec, mine[-1] if mine else None))
+    return found
+
+
+def of_session(desk: Desk) -> QuerySet[OcoGroup]:
+    """All groups of this desk's books."""
+    return OcoGroup.objects.filter(account=desk.account, session=desk.session)
+
+
+def note_protection(desk: Desk, group: LiveGroup, *, feed_is_fresh: bool) -> bool:
+    """Write down how protected the group is: quantities from its orders, armed, and unprotected since when.
+
+    True when the row changed.
+    """
+    row, view, now = group.row, group.view, desk.clocks.market_now()
+    changed: list[str] = []
+    if row.exited_quantity != view.exited_quantity:
+        row.exited_quantity = min(view.exited_quantity, row.entered_quantity)
+        changed.append("exited_quantity")
+    covered = view.position_quantity <= 0 or oco_plan.is_covered(view)
+    if covered and row.unprotected_since:
+        bare_ms = int((now - row.unprotected_since).total_seconds() * 1000)
+        row.unprotected_ms = max(row.unprotected_ms, bare_ms)
+        row.unprotected_since = None
+        changed += ["unprotected_ms", "unprotected_since"]
+    elif not covered and row.unprotected_since is None:
+        row.unprotected_since = now
+        changed.append("unprotected_since")
+    if row.state == GroupState.OPENING and covered and view.position_quantity > 0 and feed_is_fresh:
+        row.state, row.armed_at = GroupState.ARMED, row.armed_at or now
+        row.legs.filter(kind=LegKind.STOP).update(state=LegState.RESTING)
+        changed += ["state", "armed_at"]
+    if changed:
+        row.save(update_fields=changed)
+    return bool(changed)
+
+
+def ask_to_close(group: LiveGroup, reason: ExitReason) -> None:
+    """Write why a group is to be closed; the first reason stays. The plan turns it into orders."""
+    if not group.row.close_reason:
+        group.row.close_reason = reason
+        group.row.save(update_fields=["close_reason"])
+        group.view = replace(group.view, close_reason=reason)
+
+
+def break_group(row: OcoGroup, problem: str) -> None:
+    """An invariant failed: the group is shown as BROKEN; its exits go on."""
+    row.state, row.problem = GroupState.BROKEN, problem[:300]
+    row.save(update_fields=["state", "problem"])
+
+
+def _make_legs(row: OcoGroup, plan_id: str) -> None:
+    ids = create_oco_group(plan_id, number=row.number)
+    OcoLeg.objects.bulk_create(
+        [
+            OcoLeg(
+                group=row,
+                kind=LegKind.STOP,
+                client_order_id=ids.stop_client_order_id,
+                price=row.stop_price,
+                state=LegState.HELD,
+            ),
+            OcoLeg(
+                group=row,
+                kind=LegKind.TARGET,
+                client_order_id=ids.target_client_order_id,
+                price=row.target_price,
+                state=LegState.HELD,
+            ),
+        ]
+    )
+
+
+def _asked_quantity(entry: Order) -> int:
+    """What the entry was sent with: the split must not change when a cancel shrinks the order."""
+    return entry.decision.quantity if entry.slice == 0 and entry.decision else entry.quantity
+
+
+def _exit_orders(entry_ids: list[int]) -> QuerySet[Order]:
+    """All exit orders of these entries, oldest first, with what the plan must know of their commands."""
+    open_change = Command.objects.filter(
+        order=OuterRef("pk"),
+        kind=CommandKind.MODIFY,
+        confirmed_at=None,
+        outcome__in=[CommandOutcome.PENDING, CommandOutcome.ACCEPTED, CommandOutcome.UNKNOWN],
+    )
+    open_cancel = Command.objects.filter(
+        order=OuterRef("pk"),
+        kind=CommandKind.CANCEL,
+        outcome__in=[CommandOutcome.PENDING, CommandOutcome.ACCEPTED, CommandOutcome.UNKNOWN],
+    )
+    changes = Q(commands__kind=CommandKind.MODIFY)
+    return (
+        Order.objects.filter(entry_id__in=entry_ids)
+        .annotate(
+            trails=Count("commands", filter=changes & Q(commands__purpose="trail")),
+            resizes=Count("commands", filter=changes & Q(commands__purpose="resize")),
+            closings=Count("commands", filter=changes & Q(commands__purpose="close")),
+            changed_at=Max("commands__intent_at", filter=~Q(commands__kind=CommandKind.PLACE)),
+            change_open=Exists(open_change) | Exists(open_cancel),
+        )
+        .order_by("pk")
+    )
+
+
+def _targets_filled(entry_ids: list[int]) -> set[int]:
+    """Entries one of whose groups has left at its target."""
+    done = OcoGroup.objects.filter(entry_order_id__in=entry_ids, exit_reason=ExitReason.TARGET)
+    return set(done.values_list("entry_order_id", flat=True))
+
+
+def _exit_view(order: Order, attempt: int) -> ExitView:
+    facts = vars(order)  # the annotations of _exit_orders
+    return ExitView(
+        client_order_id=order.client_order_id,
+        role=Role(order.role),
+        status=OrderStatus(order.status),
+        order_type=OrderType(order.order_type),
+        quantity=order.quantity,
+        filled_quantity=order.filled_quantity,
+        price_paise=to_paise(order.price),
+        trigger_price_paise=to_paise(order.trigger_price),
+        has_unconfirmed_change=facts["change_open"] and order.status not in order_states.CLOSED,
+        trails=facts["trails"],
+        resizes=facts["resizes"],
+        closings=facts["closings"],
+        attempt=attempt,
+        submitted_at=order.asked_at,
+        first_seen_at=order.first_seen_at,
+        changed_at=facts["changed_at"],
+        triggered_at=order.triggered_at,
+        books_without=order.books_without,
+    )
+
+
+def _view(
+    row: OcoGroup, mine: list[Order], spec: InstrumentSpec, *, sibling_target_filled: bool
+) -> GroupView:
+    exits = [_exit_view(order, attempt) for attempt, order in enumerate(mine)]
+    entry = row.entry_order
+    average = entry.average_price.quantize(Decimal("0.01"))
+    return GroupView(
+        group_id=str(row.pk),
+        state=GroupState(row.state),
+        side=Side(row.side),
+        planned_quantity=row.planned_quantity,
+        entered_quantity=row.entered_quantity,
+        exited_quantity=sum(one.filled_quantity for one in exits),
+        taken_by_others_quantity=row.taken_by_others_quantity,
+        entry_is_working=entry.status not in order_states.CLOSED,
+        entry_price_paise=to_paise(average),
+        first_filled_at=row.first_filled_at,
+        initial_stop_paise=to_paise(row.initial_stop_price),
+        stop_paise=to_paise(row.stop_price),
+        target_paise=to_paise(row.target_price),
+        tick_size_paise=spec.tick_size_paise,
+        entry_atr_paise=to_paise(row.entry_atr),
+        exit=exits[-1] if exits else None,
+        close_reason=ExitReason(row.close_reason) if row.close_reason else None,
+        time_stop_at=row.time_stop_at,
+        sibling_target_filled=sibling_target_filled,
+        best_close_paise=to_paise(row.best_close) if row.best_close else 0,
+        exits_unknown=tuple(one for one in exits[:-1] if not one.is_closed),
+    )
+
+
+def with_best_close(view: GroupView, close_paise: int) -> GroupView:
+    """The same view after a better close."""
+    return replace(view, best_close_paise=close_paise)

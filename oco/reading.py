@@ -1,0 +1,61 @@
+"""When the broker's books are read: soon after each write, now and then in any case, at once when something woke us.
+
+Pure. An order update or a postback only wakes; what it said is not believed, the book is.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+#: an order is read this long after each accepted write
+AFTER_A_WRITE = tuple(timedelta(seconds=s) for s in (0.3, 0.8, 2.0, 5.0))
+#: the whole book, while the update socket is alive, and while it is silent or something is unknown
+CALM = timedelta(seconds=15)
+ALERT = timedelta(seconds=3)
+
+
+@dataclass(slots=True)
+class ReadingPlan:
+    """What is to be read and when. All times are market time."""
+
+    #: broker order ids that were touched, with the moments at which they are to be read
+    _due: dict[str, list[datetime]] = field(default_factory=dict)
+    _whole_at: datetime | None = None
+
+    def wrote(self, broker_order_id: str, now: datetime) -> None:
+        """Our own write was accepted: read that order's history a few times."""
+        self._due[broker_order_id] = [now + wait for wait in AFTER_A_WRITE]
+
+    def woke(self, broker_order_id: str, now: datetime) -> None:
+        """Somebody said something about an order: read it now."""
+        self._due.setdefault(broker_order_id, []).insert(0, now)
+
+    def read_all_now(self, now: datetime) -> None:
+        """After a start or a reconnect."""
+        self._whole_at = now
+
+    def orders_due(self, now: datetime) -> list[str]:
+        """Orders to read now; each reading is taken off the list."""
+        due = [order_id for order_id, moments in self._due.items() if moments and min(moments) <= now]
+        for order_id in due:
+            left = [moment for moment in self._due[order_id] if moment > now]
+            if left:
+                self._due[order_id] = left
+            else:
+                del self._due[order_id]
+        return due
+
+    def whole_due(self, now: datetime, *, is_alert: bool) -> bool:
+        """Whether the whole book is due; saying yes sets the next time."""
+        wait = ALERT if is_alert else CALM
+        if self._whole_at is None or self._whole_at <= now or self._whole_at - now > wait:
+            is_due = self._whole_at is None or self._whole_at <= now
+            self._whole_at = now + wait
+            return is_due
+        return False
+
+    def next_at(self) -> datetime | None:
+        """The next moment at which something is due; None when nothing ever was asked for."""
+        moments = [min(moments) for moments in self._due.values() if moments]
+        if self._whole_at is not None:
+            moments.append(self._whole_at)
+        return min(moments, default=None)

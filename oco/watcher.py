@@ -1,0 +1,296 @@
+"""INBOUND: order book, trades, positions → orders → fills → trades → groups → exits, the day's table, flatten.
+
+One pass is bounded, may be run twice without harm and returns what it did. An order update only wakes it; the
+broker's books are the truth. What is in memory is a copy of rows, read again whenever something was written.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from oco import books, day, exits, flatten, groups
+from oco import plan as oco_plan
+from oco.day import DayRow
+from oco.groups import LiveGroup
+from oco.models import Flatten
+from oco.reading import ReadingPlan
+from oco.views import ExitPolicy, MarketView
+from risk import state
+from risk.limits import Limits
+from trading import account, orders, trades
+from trading.account import DayBook
+from trading.core import order_states
+from trading.core.candles import CLOSE
+from trading.core.enums import CommandKind, CommandOutcome, ExitReason, GroupState, OrderStatus, Role
+from trading.core.indicators import Indicator
+from trading.core.market_state import MarketState
+from trading.core.money import to_inr, to_paise
+from trading.core.sizing import risk_budget_inr
+from trading.core.values import Quote
+from trading.desk import Desk
+from trading.models import Order
+from trading.sending import BudgetSpent
+
+log = logging.getLogger(__name__)
+
+#: while something is unsettled the pass looks again after this long
+SOON = timedelta(milliseconds=250)
+
+
+@dataclass(slots=True)
+class WatchPass:
+    """What one pass did."""
+
+    reports_applied: int = 0
+    fills_applied: int = 0
+    actions_performed: int = 0
+    groups_closed: int = 0
+    day_rows_run: int = 0
+    flattens_finished: int = 0
+
+
+@dataclass(slots=True)
+class OrderWatcher:
+    """The inbound loop of one account on one trading date."""
+
+    desk: Desk
+    market: MarketState
+    day_rows: Sequence[DayRow]
+    policy: ExitPolicy = field(default_factory=ExitPolicy)
+    #: an entry that is not filled this long after it was accepted is cancelled
+    entry_rests: timedelta = timedelta(seconds=10)
+    #: our own rows are read again at least this often, whoever forgot to wake us
+    rows_last: timedelta = timedelta(seconds=15)
+    reading: ReadingPlan = field(default_factory=ReadingPlan)
+    live: list[LiveGroup] = field(default_factory=list)
+    _entries: list[Order] = field(default_factory=list)
+    _flattens: list[Flatten] = field(default_factory=list)
+    _day_book: DayBook | None = None
+    _limits: Limits | None = None
+    _pending_rows: list[DayRow] = field(default_factory=list)
+    _read_at: datetime | None = None
+    #: the order book has shown more executed than the trade book has told
+    _lacks_fills: bool = False
+    _candles_seen: dict[int, int] = field(default_factory=dict)
+    _slot_by_name: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def recover(self) -> int:
+        """Rebuild from database and broker before the first pass. Returns how many interrupted commands it found."""
+        interrupted = orders.settle_interrupted(self.desk)
+        self._slot_by_name = {
+            (spec.exchange.value, spec.tradingsymbol): slot for slot, spec in enumerate(self.market.specs)
+        }
+        self._pending_rows = day.pending(self.desk, self.day_rows)
+        self.reading.read_all_now(self.desk.clocks.market_now())
+        self._lacks_fills = True
+        self._read_at = None
+        return interrupted
+
+    def wake(self, broker_order_ids: Sequence[str] = ()) -> None:
+        """Something changed: read these orders and our own rows in the next pass."""
+        now = self.desk.clocks.market_now()
+        for broker_order_id in broker_order_ids:
+            self.reading.woke(broker_order_id, now)
+        self._read_at = None
+
+    def run_pass(self) -> WatchPass:
+        """Bring our books up to the broker's, then keep every position protected and the day on time, once."""
+        done = WatchPass()
+        self._refresh()
+        self._read_books(done)
+        self._run_day(done)
+        for row in self._flattens:
+            flatten.begin(self.desk, row, self.live)
+        self._watch_daily_loss()
+        self._cancel_tired_entries(done)
+        self._protect(done)
+        for row in self._flattens:
+            if flatten.conclude(self.desk, row, self.live):
+                done.flattens_finished += 1
+                self._read_at = None
+        return done
+
+    def next_due(self) -> datetime | None:
+        """When the next pass is due if nothing wakes it before."""
+        now = self.desk.clocks.market_now()
+        if self._read_at is None or self._flattens or any(not _is_calm(group) for group in self.live):
+            return now + SOON
+        moments = [row.due_at for row in self._pending_rows[:1]]
+        moments += [
+            order.first_seen_at + self.entry_rests for order in self._entries if order.first_seen_at
+        ]
+        if (reading_at := self.reading.next_at()) and (self.live or self._entries):
+            moments.append(reading_at)
+        return max(min(moments), now) if moments else None
+
+    def quote(self, exchange: str, tradingsymbol: str) -> Quote | None:
+        """The newest quote of an instrument, None when it is not watched."""
+        slot = self._slot_by_name.get((exchange, tradingsymbol))
+        return None if slot is None else self.market.quote(slot)
+
+    def _refresh(self) -> None:
+        """Read our own rows again when something was written, or every so often."""
+        now = self.desk.clocks.market_now()
+        if self._read_at is not None and now - self._read_at < self.rows_last:
+            return
+        self.live = groups.live(self.desk, self.policy)
+        self._entries = list(orders.unresolved(self.desk).filter(role=Role.ENTRY))
+        self._flattens = flatten.running(self.desk)
+        self._limits = state.limits_in_force(self.desk.account.pk).value()
+        if self._day_book is None:
+            self._day_book = account.day_book(self.desk)
+        self._read_at = now
+
+    def _read_books(self, done: WatchPass) -> None:
+        now = self.desk.clocks.market_now()
+        unsettled = [order for order in self._entries if order.status in order_states.IN_FLIGHT]
+        is_alert = bool(unsettled) or any(group.view.exits_unknown for group in self.live)
+        anything = bool(self.live or self._entries)
+        changed: list[int] = []
+        for broker_order_id in self.reading.orders_due(now):
+            changed += books.read_order(self.desk, broker_order_id)
+        if anything and self.reading.whole_due(now, is_alert=is_alert):
+            changed += books.read_all(self.desk)
+        if changed or self._lacks_fills:
+            done.reports_applied += len(changed)
+            done.fills_applied += books.read_fills(self.desk, changed, self.policy)
+            self._lacks_fills = trades.fills_missing(self.desk)
+            self._day_book = None
+            self._read_at = None
+            self._refresh()
+
+    def _run_day(self, done: WatchPass) -> None:
+        now = self.desk.clocks.market_now()
+        while self._pending_rows and self._pending_rows[0].due_at <= now:
+            row = self._pending_rows.pop(0)
+            done.day_rows_run += day.run(self.desk, row)
+            self._read_at = None
+            self._refresh()
+
+    def _watch_daily_loss(self) -> None:
+        """Realised and open result against the limit; reaching it latches entries off and closes everything."""
+        if not self.live or self._day_book is None or self._limits is None or self._flattens:
+            return
+        capital = self.desk.account.paper_capital_inr
+        limit = risk_budget_inr(capital, self._limits.daily_loss_pct)
+        if self._day_book.result_inr(self.quote) > -limit:
+            return
+        flatten.request(
+            self.desk.account,
+            self.desk.session,
+            ExitReason.DAILY_LOSS,
+            asked_by="daily loss",
+            now=self.desk.clocks.market_now(),
+        )
+        self._read_at = None
+        self._refresh()
+        for row in self._flattens:
+            flatten.begin(self.desk, row, self.live)
+
+    def _cancel_tired_entries(self, done: WatchPass) -> None:
+        """What did not fill in time is cancelled: the setup is over, protection is sized to what did fill."""
+        now = self.desk.clocks.market_now()
+        for order in self._entries:
+            rested = order.first_seen_at and now - order.first_seen_at >= self.entry_rests
+            if not rested or order.status not in order_states.OPEN:
+                continue
+            asked = order.commands.filter(kind=CommandKind.CANCEL).exclude(outcome=CommandOutcome.REFUSED)
+            if asked.exists():
+                continue
+            orders.cancel(self.desk, order)
+            self.reading.wrote(order.broker_order_id, now)
+            done.actions_performed += 1
+            self._read_at = None
+
+    def _protect(self, done: WatchPass) -> None:
+        """Ask the plan about every group and do what it says, largest risk first."""
+        for group in sorted(self.live, key=_risk_paise, reverse=True):
+            if group.row.state == GroupState.CLOSED:
+                continue
+            view = self._market_view(group)
+            fresh = view.is_fresh(self.policy)
+            if groups.note_protection(self.desk, group, feed_is_fresh=fresh):
+                self._read_at = None
+            for problem in oco_plan.problems(group.view):
+                if group.row.state != GroupState.BROKEN:
+                    log.error("group %s is broken: %s", group.row.pk, problem)
+                    groups.break_group(group.row, problem)
+            try:
+                self._act(group, view, done)
+            except BudgetSpent as error:
+                log.warning("exits wait for the order rate: %s", error)
+                self._read_at = None
+                return
+
+    def _act(self, group: LiveGroup, view: MarketView, done: WatchPass) -> None:
+        now = self.desk.clocks.market_now()
+        for action in oco_plan.next_actions(group.view, view, self.policy, now):
+            exits.perform(self.desk, group, action)
+            done.actions_performed += 1
+            if group.row.state == GroupState.CLOSED:
+                done.groups_closed += 1
+                self._day_book = None
+            self._read_at = None
+            for broker_order_id in _working_ids(group):
+                self.reading.wrote(broker_order_id, self.desk.clocks.market_now())
+
+    def _market_view(self, group: LiveGroup) -> MarketView:
+        """The group's market now; a candle that closed since the last look also moves its best close."""
+        slot = self._slot_by_name.get((group.spec.exchange.value, group.spec.tradingsymbol))
+        if slot is None:
+            return MarketView()
+        ring = self.market.rings[1]
+        count = int(ring.count[slot])
+        candle_closed = self._candles_seen.get(group.row.pk, count) != count
+        self._candles_seen[group.row.pk] = count
+        if candle_closed:
+            self._note_close(group, int(ring.bars(slot, 1).to_rows()[0, CLOSE]))
+        quote = self.market.quote(slot)
+        age_ms = self.market.age_ms(slot, self.desk.clocks.market_now())
+        atr = self.market.rings[5].value(slot, Indicator.ATR)
+        return MarketView(
+            last_paise=quote.last_price_paise,
+            bid_paise=quote.bid_paise,
+            ask_paise=quote.ask_paise,
+            age_s=None if age_ms is None else age_ms / 1000,
+            atr_paise=int(atr) if atr == atr else 0,
+            candle_closed=candle_closed,
+        )
+
+    def _note_close(self, group: LiveGroup, close_paise: int) -> None:
+        best = group.view.best_close_paise
+        sign = group.view.side.sign
+        if best == 0 or (close_paise - best) * sign > 0:
+            group.row.best_close = to_inr(close_paise)
+            group.row.save(update_fields=["best_close"])
+            group.view = groups.with_best_close(group.view, close_paise)
+
+
+def _is_calm(group: LiveGroup) -> bool:
+    """Armed, its stop resting, nothing outstanding: only prices and the clock can change it."""
+    exit_view = group.view.exit
+    return (
+        group.row.state == GroupState.ARMED
+        and exit_view is not None
+        and exit_view.is_resting_stop
+        and not exit_view.has_unconfirmed_change
+        and exit_view.status is OrderStatus.ACCEPTED
+        and exit_view.remaining_quantity == group.view.position_quantity
+        and not group.view.exits_unknown
+    )
+
+
+def _risk_paise(group: LiveGroup) -> int:
+    distance = abs(group.view.entry_price_paise - group.view.stop_paise)
+    return distance * max(group.view.position_quantity, 0)
+
+
+def _working_ids(group: LiveGroup) -> list[str]:
+    newest = (
+        Order.objects.filter(entry=group.row.entry_order, group_number=group.row.number)
+        .exclude(broker_order_id="")
+        .order_by("-pk")
+        .values_list("broker_order_id", flat=True)
+    )
+    return list(newest[:1])

@@ -1,0 +1,235 @@
+"""A whole market day through the two passes in one thread, as fast as it can.
+
+Market, exchange, strategy loop and order watcher are actors on one virtual clock; what is due first happens first, so
+a day is the same however fast the host is. This is the running system without its processes.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
+from random import Random
+from typing import Final
+
+from oco import day, flatten
+from oco.models import Flatten
+from oco.watcher import OrderWatcher
+from risk import state
+from trading import lease
+from trading.broker.paper import PaperBroker
+from trading.core.clocks import VirtualClocks
+from trading.core.enums import ExitReason, GroupState, Loop, PauseReason
+from trading.core.holidays import default_calendar
+from trading.core.market_state import MarketState
+from trading.core.money import to_paise
+from trading.core.session import DayTimes, Session, at, ordinary_session
+from trading.core.ticks import TickFrame
+from trading.core.values import InstrumentSpec
+from trading.desk import Desk
+from trading.exchange.rules import VenueRules
+from trading.exchange.sources import MarketSource
+from trading.exchange.venue import Venue
+from trading.loop import LoopPass, StrategyLoop
+from trading.market import instruments
+from trading.models import Account, StrategySetting, VenueSession
+from trading.strategies import registry
+
+WARM_UP_DAYS: Final = 3
+#: no replay takes longer than this on any machine; nobody else wants this account's lease
+LEASE_TTL_S: Final = 6 * 3600.0
+#: one thread writes all rows, so the watcher need not look whether others did
+NOBODY_ELSE_WRITES: Final = timedelta(minutes=10)
+#: the drill presses flatten at the first armed group after a seeded moment in this span
+DRILL_FROM: Final = time(10, 0)
+DRILL_SPAN_S: Final = 3 * 3600
+#: the drill's operator lets entries go on after this long
+DRILL_PAUSE: Final = timedelta(seconds=60)
+
+
+@dataclass(slots=True)
+class Drill:
+    """A seeded press of the kill switch with something open, and the operator's resume afterwards."""
+
+    not_before: datetime
+    pressed: Flatten | None = None
+    resume_at: datetime | None = None
+
+    @classmethod
+    def seeded(cls, seed: int, trading_day: datetime) -> "Drill":
+        start = datetime.combine(trading_day.date(), DRILL_FROM, trading_day.tzinfo)
+        return cls(start + timedelta(seconds=Random(f"{seed}/drill").randrange(DRILL_SPAN_S)))
+
+
+@dataclass(slots=True)
+class ReplayedDay:
+    """The actors of one day, and what they left behind."""
+
+    desk: Desk
+    venue: Venue
+    broker: PaperBroker
+    clocks: VirtualClocks
+    loop: StrategyLoop
+    watcher: OrderWatcher
+    drill: Drill | None
+    done: LoopPass = field(default_factory=LoopPass)
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def session(self) -> VenueSession:
+        return self.desk.session
+
+    def take_frame(self, frame: TickFrame) -> None:
+        """Everything due before the frame, then the frame itself: exchange first, strategies, then the watcher."""
+        self.go_to(frame.received_at)
+        self.venue.apply_frame(frame)
+        self._hear_updates()
+        done = self.loop.run_pass(frame)
+        self.done.add(done)
+        if done.entries_sent:
+            self.watcher.wake()
+        self._drill()
+        if self.watcher.live or done.entries_sent:
+            self.watcher.run_pass()
+
+    def go_to(self, moment: datetime) -> None:
+        """Let everything happen that is due by `moment`, in the order of time."""
+        while True:
+            due = [at_ for at_ in (self.venue.next_event_at(), self.watcher.next_due()) if at_ is not None]
+            if not due or min(due) > moment:
+                break
+            self.clocks.move_to(min(due))
+            self.venue.advance(self.clocks.market_now())
+            self._hear_updates()
+            self.watcher.run_pass()
+        self.clocks.move_to(moment)
+        self.venue.advance(self.clocks.market_now())
+
+    def _hear_updates(self) -> None:
+        updates = self.broker.order_updates()
+        if updates:
+            self.watcher.wake([update.broker_order_id for update in updates])
+
+    def _drill(self) -> None:
+        """Press flatten once, and be the operator who lets entries go on."""
+        drill, now = self.drill, self.clocks.market_now()
+        if drill is None or now < drill.not_before:
+            return
+        account_id = self.desk.account.pk
+        if drill.pressed is None:
+            if any(group.row.state == GroupState.ARMED for group in self.watcher.live):
+                drill.pressed = flatten.request(
+                    self.desk.account, self.desk.session, ExitReason.OPERATOR, asked_by="drill", now=now
+                )
+                self.watcher.wake()
+                self.watcher.run_pass()
+            return
+        if drill.resume_at is None:
+            drill.pressed.refresh_from_db()
+            if drill.pressed.finished_at is not None:
+                drill.resume_at = now + DRILL_PAUSE
+        elif now >= drill.resume_at:
+            state.resume(account_id, by="drill", now=now)
+            self.drill = None
+
+
+def run_day(
+    account: Account,
+    source: MarketSource,
+    *,
+    seed: int,
+    drill: bool = True,
+    on_progress: Callable[[datetime], None] | None = None,
+) -> ReplayedDay:
+    """Replay one day of `source` into the database as a venue session of its own.
+
+    `on_progress` is told market time once a minute. Raises lease.HeldByAnother when the account is being traded.
+    """
+    replayed = open_day(account, source, seed=seed, drill=drill)
+    minute = None
+    for frame in source.frames(replayed.venue.first_extreme):
+        replayed.take_frame(frame)
+        if on_progress and frame.received_at.minute != minute:
+            minute = frame.received_at.minute
+            on_progress(frame.received_at)
+    replayed.go_to(at(source.trading_date, DayTimes().report))
+    replayed.watcher.wake()
+    replayed.watcher.run_pass()
+    for desk in (replayed.loop.desk, replayed.watcher.desk):
+        lease.release(desk.lease)
+    return replayed
+
+
+def open_day(account: Account, source: MarketSource, *, seed: int, drill: bool) -> ReplayedDay:
+    """Everything a day needs before its first frame: books, leases, warm market, recovered watcher."""
+    trading_date = source.trading_date
+    clocks = VirtualClocks(at(trading_date, DayTimes().housekeeping))
+    session = _new_session(account, source, clocks.market_now())
+    _begin_unpaused(account, clocks.market_now())
+    venue = Venue(
+        source.instruments,
+        VenueRules(),
+        seed=seed,
+        capital_paise=to_paise(account.paper_capital_inr),
+        user_id=account.broker_user,
+        venue_session=session.key,
+    )
+    broker = PaperBroker(venue, clocks, seed=seed)
+    instruments.refresh(source.instruments, trading_date)
+    sessions = sessions_of(source)
+    market = MarketState(source.instruments, sessions)
+    market.warm_up(source.warm_up(WARM_UP_DAYS))
+    desks = [
+        Desk(
+            account=account,
+            session=session,
+            trading_date=trading_date,
+            broker=broker,
+            clocks=clocks,
+            lease=lease.take_or_fail(account.pk, loop, f"replay {session.key}", LEASE_TTL_S),
+            installation="replay",
+        )
+        for loop in (Loop.ENTRIES, Loop.EXITS)
+    ]
+    rows = day.table(source.instruments, sessions, clocks.market_now())
+    watcher = OrderWatcher(desks[1], market, rows, rows_last=NOBODY_ELSE_WRITES)
+    watcher.recover()
+    return ReplayedDay(
+        desk=desks[1],
+        venue=venue,
+        broker=broker,
+        clocks=clocks,
+        loop=StrategyLoop(desks[0], market, enabled_strategies(account)),
+        watcher=watcher,
+        drill=Drill.seeded(seed, clocks.market_now()) if drill else None,
+    )
+
+
+def sessions_of(source: MarketSource) -> list[Session]:
+    """Each instrument's day. A recorded day that the calendar calls a holiday did trade: the record wins."""
+    calendar = default_calendar()
+
+    def one(spec: InstrumentSpec) -> Session:
+        found = calendar.session(source.trading_date, spec)
+        return found or ordinary_session(source.trading_date, spec)
+
+    return [one(spec) for spec in source.instruments]
+
+
+def enabled_strategies(account: Account) -> list[registry.Strategy]:
+    """Those that run by default, unless a row of the account says otherwise."""
+    rows = dict(StrategySetting.objects.filter(account=account).values_list("strategy", "enabled"))
+    names = [name for name in registry.STRATEGIES if rows.get(name, name in registry.ON_BY_DEFAULT)]
+    return list(registry.strategies(names))
+
+
+def _new_session(account: Account, source: MarketSource, now: datetime) -> VenueSession:
+    prefix = f"replay-{source.trading_date}"
+    run = VenueSession.objects.filter(account=account, key__startswith=prefix).count() + 1
+    return VenueSession.objects.create(
+        account=account, key=f"{prefix}-{run}", market="replay", description=source.describe(), started_at=now
+    )
+
+
+def _begin_unpaused(account: Account, now: datetime) -> None:
+    """A venue session of its own has nothing to reconcile: whatever an aborted replay left behind is lifted."""
+    for reason in PauseReason:
+        state.lift(account.pk, reason, by="replay", now=now)

@@ -1,0 +1,117 @@
+"""Console pages of risk: limits (a new version is added, none is changed), entries off, burn-in days."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import Exists, Model, OuterRef, QuerySet
+from django.db.models.fields.related import ForeignKey
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+
+from aitrapp_site.console import ConsoleAdmin, ReadOnlyAdmin, lines
+from risk.models import LIMIT_NAMES, BurninDay, EntriesOff, RiskLimits
+from trading.models import Account
+
+
+@admin.register(RiskLimits)
+class RiskLimitsAdmin(ConsoleAdmin):
+    """The add form starts from the numbers in force; saving it puts the next version in force."""
+
+    editable = ("account", "why", *LIMIT_NAMES)
+    list_display = (
+        "version", "account", "in_force", "created_at", "created_by", "why", "risk_per_trade_pct", "heat_pct",
+        "daily_loss_pct", "open_positions", "trades_per_day",
+    )  # fmt: skip
+    list_filter = ("account",)
+    list_select_related = ("account",)
+    date_hierarchy = "created_at"
+    search_fields = ("why", "created_by")
+
+    def has_change_permission(self, request: HttpRequest, obj: RiskLimits | None = None) -> bool:
+        return False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[RiskLimits]:
+        newer = RiskLimits.objects.filter(account=OuterRef("account"), version__gt=OuterRef("version"))
+        versions: QuerySet[RiskLimits] = super().get_queryset(request)
+        return versions.annotate(superseded=Exists(newer))
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        shown = super().get_list_display(request)
+        return [*shown, "next_version"] if self.has_add_permission(request) else shown
+
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
+        return list(self.editable) if obj is None else super().get_fields(request, obj)
+
+    @admin.display(description="in force", boolean=True)
+    def in_force(self, limits: Any) -> bool:
+        return not limits.superseded
+
+    @admin.display(description="")
+    def next_version(self, limits: Any) -> str:
+        if limits.superseded:
+            return ""
+        page = reverse("admin:risk_risklimits_add", query={"account": limits.account_id})
+        return format_html('<a href="{}" class="text-link">new version</a>', page)
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """The newest numbers of the account; nothing while it is open which account is meant."""
+        account = account_asked_for(request)
+        if account is None:
+            return dict.fromkeys(LIMIT_NAMES)
+        newest = RiskLimits.objects.filter(account=account).order_by("-version").first() or RiskLimits()
+        return {"account": account.pk} | {name: getattr(newest, name) for name in LIMIT_NAMES}
+
+    def formfield_for_foreignkey(
+        self, db_field: ForeignKey[Any, Any], request: HttpRequest, **options: Any
+    ) -> "forms.ModelChoiceField[Any]":
+        # The numbers shown are one account's: they must not be saved as another's by a slip of the mouse.
+        if account := account_asked_for(request):
+            options["queryset"] = Account.objects.filter(pk=account.pk)
+        field: forms.ModelChoiceField[Any] = super().formfield_for_foreignkey(db_field, request, **options)
+        return field
+
+    def save_model(self, request: HttpRequest, obj: RiskLimits, form: Any, change: bool) -> None:
+        # Two operators saving at once get two versions; the request is one transaction, which keeps the lock.
+        account = Account.objects.select_for_update().get(pk=obj.account_id)
+        newest = RiskLimits.objects.filter(account=account).order_by("-version").first()
+        obj.version = newest.version + 1 if newest else 1
+        obj.created_by = str(request.user)[:60]
+        super().save_model(request, obj, form, change)
+
+
+def account_asked_for(request: HttpRequest) -> Account | None:
+    """The account of `?account=`, or the only one there is."""
+    key = request.GET.get("account", "")
+    accounts = Account.objects.filter(pk=key) if key.isdecimal() else Account.objects.all()
+    return accounts.first() if accounts.count() == 1 else None
+
+
+@admin.register(EntriesOff)
+class EntriesOffAdmin(ReadOnlyAdmin):
+    """Reasons are set and lifted by actions and the program, each by its own role, never by editing a row."""
+
+    list_display = ("set_at", "reason", "why", "set_by", "account", "lifted_at", "lifted_by")
+    list_filter = (("lifted_at", admin.EmptyFieldListFilter), "reason", "account")
+    list_select_related = ("account",)
+    date_hierarchy = "set_at"
+    search_fields = ("why", "set_by", "lifted_by")
+
+
+@admin.register(BurninDay)
+class BurninDayAdmin(ReadOnlyAdmin):
+    """Gross, charges and net are always shown apart."""
+
+    list_display = (
+        "trading_date", "account", "market", "passed", "failed_criteria", "trades", "gross_inr",
+        "charges_inr", "net_inr", "session", "reported_at",
+    )  # fmt: skip
+    list_filter = ("passed", "market", "account")
+    list_select_related = ("account", "session")
+    date_hierarchy = "trading_date"
+    search_fields = ("^evidence", "^digest")
+
+    @admin.display(description="failed criteria")
+    def failed_criteria(self, day: BurninDay) -> str:
+        return lines(str(criterion["name"]) for criterion in day.criteria if not criterion["passed"])

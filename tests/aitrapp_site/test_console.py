@@ -1,0 +1,195 @@
+"""What holds for every page of the console, those of models still to come included."""
+
+import re
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import Group, Permission, User
+from django.db import connection, models
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from aitrapp_site import console
+from tests.console_rows import build_day
+
+pytestmark = pytest.mark.django_db
+
+OURS = sorted(
+    (model for model in admin.site._registry if model._meta.app_label in {"trading", "risk", "oco"}),
+    key=lambda model: model._meta.label,
+)
+PAGES = [pytest.param(model, id=model._meta.label_lower) for model in OURS]
+CHANGEABLE = {"Account", "StrategySetting"}
+ADDABLE = {"RiskLimits"}
+OFFERS_DELETE = re.compile("delete_selected|/delete/")
+
+
+def page(model: type[models.Model], name: str, *args: object) -> str:
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{name}", args=args)
+
+
+def row_of(model: type[models.Model]) -> models.Model:
+    row = model._default_manager.order_by("pk").first()
+    assert row is not None, f"tests/console_rows.py builds no {model.__name__}"
+    return row
+
+
+@pytest.fixture
+def operator() -> Client:
+    client = Client()
+    client.force_login(User.objects.create_superuser("operator"))
+    return client
+
+
+@pytest.fixture
+def viewer() -> Client:
+    user = User.objects.create_user("viewer", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.mark.parametrize("model", PAGES)
+@pytest.mark.parametrize("who", ["operator", "viewer"])
+def test_every_list_and_page_opens_and_offers_no_delete(model, who, request):
+    build_day()
+    client = request.getfixturevalue(who)
+    for address in (page(model, "changelist"), page(model, "change", row_of(model).pk)):
+        answer = client.get(address)
+        assert answer.status_code == 200
+        assert not OFFERS_DELETE.search(answer.content.decode())
+
+
+@pytest.mark.parametrize("model", PAGES)
+def test_every_list_can_be_searched_and_filtered_by_date(model, operator):
+    build_day()
+    field = admin.site._registry[model].date_hierarchy
+    wanted = {"q": "nothing is called this"} | ({f"{field}__year": 2026} if field else {})
+    found = operator.get(page(model, "changelist"), wanted)
+    assert found.status_code == 200
+    assert found.context["cl"].result_count == 0
+
+
+@pytest.mark.parametrize("model", PAGES)
+def test_even_a_superuser_adds_and_changes_only_what_is_the_operators_and_deletes_nothing(model, operator):
+    build_day()
+    pk = row_of(model).pk
+    may_add = model.__name__ in ADDABLE
+    assert operator.get(page(model, "add")).status_code == (200 if may_add else 403)
+    assert operator.post(page(model, "add"), {}).status_code == (200 if may_add else 403)
+    changed = operator.post(page(model, "change", pk), {})
+    assert (changed.status_code != 403) == (model.__name__ in CHANGEABLE)
+    assert_kept(model, pk, operator)
+
+
+@pytest.mark.parametrize("model", [User, Group])
+def test_people_and_groups_are_added_and_changed_but_not_deleted(model, operator):
+    pk = Group.objects.create(name="viewers").pk if model is Group else User.objects.get().pk
+    for address in (page(model, "changelist"), page(model, "add"), page(model, "change", pk)):
+        answer = operator.get(address)
+        assert answer.status_code == 200
+        assert not OFFERS_DELETE.search(answer.content.decode())
+    assert_kept(model, pk, operator)
+
+
+def assert_kept(model: type[models.Model], pk: object, client: Client) -> None:
+    """Neither of the two ways to delete a row works."""
+    assert client.post(page(model, "delete", pk), {"post": "yes"}).status_code == 403
+    chosen = {"action": "delete_selected", "_selected_action": [pk], "post": "yes"}
+    client.post(page(model, "changelist"), chosen)
+    assert model._default_manager.filter(pk=pk).exists()
+
+
+@pytest.mark.parametrize("model", PAGES)
+def test_a_viewer_can_change_nothing(model, viewer):
+    build_day()
+    row = row_of(model)
+    before = model._default_manager.values().get(pk=row.pk)
+    assert viewer.post(page(model, "change", row.pk), {"name": "x", "enabled": ""}).status_code == 403
+    assert viewer.post(page(model, "add"), {}).status_code == 403
+    assert model._default_manager.values().get(pk=row.pk) == before
+
+
+def test_lists_of_thirty_rows_cost_no_more_queries_than_lists_of_three(operator):
+    for number in range(1, 4):
+        build_day(number)
+    operator.get(page(OURS[0], "changelist"))
+    few = {model.__name__: queries_of(operator, page(model, "changelist")) for model in OURS}
+    for number in range(4, 31):
+        build_day(number)
+    many = {model.__name__: queries_of(operator, page(model, "changelist")) for model in OURS}
+    assert many == few
+    assert max(many.values()) <= 20
+
+
+def queries_of(client: Client, address: str) -> int:
+    with CaptureQueriesContext(connection) as queries:
+        answer = client.get(address)
+    assert answer.status_code == 200
+    return len(queries)
+
+
+def test_times_are_ist_to_the_millisecond(operator):
+    chain = build_day()
+    assert "2026-11-23 10:31:05.123" in operator.get(page(type(chain.entry), "changelist")).content.decode()
+    one = operator.get(page(type(chain.entry), "change", chain.entry.pk)).content.decode()
+    assert "2026-11-23 10:31:05.123" in one
+    assert "Asked at (IST)" in one
+
+
+def test_rupees_are_grouped_the_indian_way(operator):
+    chain = build_day()
+    assert "₹25,00,000.00" in operator.get(page(type(chain.account), "changelist")).content.decode()
+    assert "-₹4,066.15" in operator.get(page(type(chain.trade), "changelist")).content.decode()
+
+
+def test_headings_say_the_unit_and_json_is_readable(operator):
+    chain = build_day()
+    limits = operator.get("/admin/risk/risklimits/add/").content.decode()
+    for label in ("Heat (%)", "Cooldown (min)", "Stale price (s)", "Entries per s"):
+        assert label in limits
+    assert "Net (₹)" in operator.get(page(type(chain.trade), "changelist")).content.decode()
+    chain.decision.reasons = [{"reason": "HEAT_LIMIT", "text": "₹52,300.00 & more"}]
+    chain.decision.save()
+    decision = operator.get(page(type(chain.decision), "change", chain.decision.pk)).content.decode()
+    assert "&quot;text&quot;: &quot;₹52,300.00 &amp; more&quot;" in decision
+
+
+def test_no_list_counts_the_whole_table():
+    assert {admin.site._registry[model].show_full_result_count for model in OURS} == {False}
+
+
+def test_the_header_says_which_mode_and_how_many_reasons_keep_entries_off(operator):
+    chain = build_day()
+    index = operator.get(reverse("admin:index"))
+    assert index.context["environment"] == ["PAPER", "success"]
+    assert badge_of(index) == 1
+    chain.account.mode = "LIVE"
+    chain.account.save()
+    assert operator.get(reverse("admin:index")).context["environment"] == ["LIVE", "danger"]
+
+
+def badge_of(index) -> object:
+    items = [item for group in index.context["sidebar_navigation"] for item in group["items"]]
+    return next(item.get("badge") for item in items if item["title"] == "Entries off")
+
+
+def test_the_sidebar_names_every_page_and_shows_only_what_one_may_see(operator):
+    named = {label for pages in console.SIDEBAR.values() for label, _icon in pages}
+    assert {model._meta.label_lower for model in OURS} <= named
+    client = Client()
+    user = User.objects.create_user("reader", is_staff=True)
+    user.user_permissions.add(Permission.objects.get(codename="view_trade"))
+    client.force_login(user)
+    groups = client.get(reverse("admin:index")).context["sidebar_navigation"]
+    assert [(group["title"], [item["title"] for item in group["items"]]) for group in groups] == [
+        ("The day", ["Trades"])
+    ]
+
+
+def test_a_visitor_is_asked_to_sign_in_and_told_no_mode(client):
+    answer = client.get(reverse("admin:index"), follow=True)
+    assert answer.redirect_chain[0][0].startswith("/admin/login/")
+    assert answer.context["environment"] is None

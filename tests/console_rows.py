@@ -1,0 +1,148 @@
+"""One row of everything the program stores, linked as a trading day links them."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from oco.models import DayStep, Flatten, OcoGroup, OcoLeg
+from risk.models import BurninDay, EntriesOff, RiskLimits
+from trading.core.session import IST
+from trading.models import (
+    Account,
+    Command,
+    Decision,
+    Fill,
+    Instrument,
+    Lease,
+    Order,
+    OrderEvent,
+    Signal,
+    StrategySetting,
+    Trade,
+    VenueSession,
+)
+
+DAY = date(2026, 11, 23)
+MORNING = datetime(2026, 11, 23, 10, 31, 5, 123_000, tzinfo=IST)
+
+
+@dataclass
+class Chain:
+    """A signal that was approved, entered, protected and stopped out."""
+
+    account: Account
+    session: VenueSession
+    signal: Signal
+    decision: Decision
+    entry: Order
+    stop: Order
+    trade: Trade
+    group: OcoGroup
+
+
+def build_chain(number: int = 1) -> Chain:
+    """A whole chain with an account of its own; `number` keeps the ids apart."""
+    account = Account.objects.create(name=f"paper-{number}", broker_user=f"AB{number:04}")
+    session = VenueSession.objects.create(
+        account=account, key=f"run-{number}", market="synthetic", started_at=MORNING
+    )
+    where = {"account": account, "session": session, "trading_date": DAY, "exchange": "NFO"}
+    what = {"tradingsymbol": "NIFTY26NOVFUT", "side": "BUY"}
+    signal = Signal.objects.create(
+        **where, **what, strategy="ORB", candle_at=MORNING, seen_at=MORNING, entry_price=Decimal("24500.05"),
+        stop_price=Decimal("24450.00"), target_price=Decimal("24590.10"), reason="broke the range",
+        score=0.625, plan_id=f"{number:024x}",
+    )  # fmt: skip
+    decision = Decision.objects.create(
+        signal=signal, approved=True, quantity=75, decided_at=MORNING, mode="PAPER", limits_version=1,
+        capital_inr=Decimal("2500000.00"), risk_inr=Decimal("3753.75"),
+    )  # fmt: skip
+    entry = _order(number, "E", where | what, role="ENTRY", decision=decision, order_type="LIMIT")
+    stop = _order(
+        number,
+        "S",
+        where | what | {"side": "SELL"},
+        role="STOP",
+        entry=entry,
+        group_number=1,
+        order_type="SL",
+    )
+    trade = Trade.objects.create(
+        **where, **what, decision=decision, product="MIS", strategy="ORB", opened_at=MORNING,
+        entered_quantity=75, exited_quantity=75, risk_inr=Decimal("3753.75"), gross_inr=Decimal("-3753.75"),
+        charges_inr=Decimal("312.40"), net_inr=Decimal("-4066.15"), closed_at=MORNING + timedelta(minutes=9),
+    )  # fmt: skip
+    for order in (entry, stop):
+        _history(order, trade, where)
+    group = OcoGroup.objects.create(
+        account=account, session=session, trade=trade, entry_order=entry, number=1, side="BUY",
+        state="CLOSED", planned_quantity=75, entered_quantity=75, exited_quantity=75,
+        initial_stop_price=Decimal("24450.00"), stop_price=Decimal("24450.00"),
+        target_price=Decimal("24590.10"), first_filled_at=MORNING,
+        time_stop_at=MORNING + timedelta(minutes=40),
+    )  # fmt: skip
+    OcoLeg.objects.create(
+        group=group,
+        kind="STOP",
+        client_order_id=f"{number:024}",
+        price=Decimal("24450.00"),
+        state="FILLED",
+    )
+    return Chain(
+        account=account, session=session, signal=signal, decision=decision, entry=entry, stop=stop,
+        trade=trade, group=group,
+    )  # fmt: skip
+
+
+def build_day(number: int = 1) -> Chain:
+    """A whole chain and one row of everything that stands around it."""
+    chain = build_chain(number)
+    account, session = chain.account, chain.session
+    here = {"account": account, "session": session}
+    Instrument.objects.create(
+        exchange="NFO", tradingsymbol=f"NIFTY26NOV{number}FUT", instrument_token=256_000 + number,
+        name="NIFTY", instrument_type="FUT", segment="NFO-FUT", lot_size=75, tick_size_paise=10, read_on=DAY,
+    )  # fmt: skip
+    Lease.objects.create(account=account, loop="EXITS", holder="host:1", expires_at=MORNING)
+    StrategySetting.objects.create(account=account, strategy="ORB", off_session=session)
+    RiskLimits.objects.create(account=account, version=1, created_by="installer", why="the paper defaults")
+    EntriesOff.objects.create(
+        account=account, reason="risk", why="daily loss", set_by="watcher", set_at=MORNING
+    )
+    BurninDay.objects.create(
+        **here, trading_date=DAY, market="synthetic", passed=False, trades=1, gross_inr=Decimal("-3753.75"),
+        charges_inr=Decimal("312.40"), net_inr=Decimal("-4066.15"), evidence="e" * 64, digest="d" * 64,
+        criteria=[{"name": "50 signals", "passed": False, "figures": "1 of 50"}], reported_at=MORNING,
+    )  # fmt: skip
+    Flatten.objects.create(
+        **here, asked_by="operator", reason="OPERATOR", state="FLAT", asked_at=MORNING, finished_at=MORNING
+    )
+    DayStep.objects.create(
+        **here, trading_date=DAY, name="square-off", due_at=MORNING, done_at=MORNING, result={"closed": 1}
+    )
+    return chain
+
+
+def _order(number: int, letter: str, place: dict[str, object], **fields: object) -> Order:
+    return Order.objects.create(
+        **place, **fields, mode="PAPER", client_order_id=f"{letter}{number:023}", tag=f"{letter}{number:019}",
+        broker_order_id=f"{letter}{number}", product="MIS", quantity=75, price=Decimal("24500.05"),
+        status="FILLED", filled_quantity=75, average_price=Decimal("24500.05"), asked_at=MORNING,
+        updated_at=MORNING,
+    )  # fmt: skip
+
+
+def _history(order: Order, trade: Trade, where: dict[str, object]) -> None:
+    """What an order leaves behind: an event, a command and a fill."""
+    OrderEvent.objects.create(
+        order=order, at=MORNING, from_status="ACCEPTED", to_status="FILLED", who="watcher", why="in the book"
+    )
+    Command.objects.create(
+        order=order, number=1, kind="PLACE", purpose="place", fence=7, intent_at=MORNING, outcome="ACCEPTED",
+        latency_ms=12.5,
+    )  # fmt: skip
+    Fill.objects.create(
+        **where, order=order, trade=trade, broker_order_id=order.broker_order_id,
+        broker_trade_id=f"T{order.broker_order_id}", side=order.side, quantity=75, price=Decimal("24500.05"),
+        filled_at=MORNING, applied_at=MORNING,
+    )  # fmt: skip

@@ -1,0 +1,80 @@
+"""Names that must be explained: settings, periodic tasks, statuses and reasons."""
+
+import ast
+import importlib
+import importlib.util
+
+import pytest
+
+from risk.rules import SENTENCES as REASON_SENTENCES
+from tests import source
+from trading.core.enums import OrderStatus, RiskReason
+from trading.core.order_states import SENTENCES as STATUS_SENTENCES
+
+README = source.ROOT / "README.md"
+CELERY = "aitrapp_site.celery"
+needs_readme = pytest.mark.skipif(not README.exists(), reason="there is no README.md in this copy")
+
+
+def settings_read() -> dict[str, str]:
+    """Each environment variable that the source reads, with its default as the source writes it."""
+    found: dict[str, str] = {}
+    for path in source.modules(with_tests=False):
+        for node in ast.walk(source.tree_of(path)):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1].startswith("env_"):
+                name = node.args[0] if node.args else None
+                if isinstance(name, ast.Constant) and isinstance(name.value, str):
+                    default = next((ast.unparse(k.value) for k in node.keywords if k.arg == "default"), "")
+                    found[name.value] = default
+    return dict(sorted(found.items()))
+
+
+def test_settings_are_read_only_through_the_loud_readers():
+    allowed = {"aitrapp_site/environment.py", "aitrapp_site/asgi.py", "aitrapp_site/embedded.py", "manage.py"}
+    quiet = [
+        f"{path}:{node.lineno}"
+        for path in source.modules(with_tests=False)
+        if path.as_posix() not in allowed
+        for node in ast.walk(source.tree_of(path))
+        if isinstance(node, ast.Attribute) and ast.unparse(node) in {"os.environ", "os.getenv"}
+    ]
+    assert quiet == [], "read settings with aitrapp_site.environment"
+    assert {"DATABASE_URL", "REDIS_URL", "SECRET_KEY", "AITRAPP_VAR_DIR"} <= set(settings_read())
+
+
+@needs_readme
+def test_every_setting_has_its_row_in_the_readme():
+    readme = README.read_text()
+    missing = [
+        f"| `{name}` | `{default}` | |"
+        for name, default in settings_read().items()
+        if f"`{name}`" not in readme
+    ]
+    assert missing == [], "rows to add to the table of settings:\n" + "\n".join(missing)
+
+
+@needs_readme
+@pytest.mark.parametrize("word", [*OrderStatus, *RiskReason])
+def test_every_order_status_and_risk_reason_is_in_the_readmes_glossary(word):
+    assert f"`{word}`" in README.read_text()
+
+
+def test_every_order_status_and_risk_reason_has_a_sentence():
+    assert set(STATUS_SENTENCES) == set(OrderStatus)
+    assert set(REASON_SENTENCES) == set(RiskReason)
+    assert all(len(text.split()) >= 2 for text in [*STATUS_SENTENCES.values(), *REASON_SENTENCES.values()])
+
+
+@pytest.mark.skipif(importlib.util.find_spec(CELERY) is None, reason="there is no timetable in this copy")
+def test_every_periodic_task_expires_before_it_comes_again():
+    app = importlib.import_module(CELERY).app
+    app.loader.import_default_modules()
+    assert app.conf.beat_schedule, "the timetable is empty"
+    lasting = [
+        name
+        for name, entry in app.conf.beat_schedule.items()
+        if not (
+            entry.get("options", {}).get("expires") or getattr(app.tasks.get(entry["task"]), "expires", None)
+        )
+    ]
+    assert lasting == []

@@ -1,0 +1,151 @@
+"""The account at one moment, from its rows: what the pre-trade rules look at."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from django.db.models import Sum
+
+from risk.rules import AccountSnapshot
+from trading import orders, trades
+from trading.core import order_states
+from trading.core.enums import Exchange, Mode, OrderStatus, Role, Side
+from trading.core.money import to_inr
+from trading.core.sizing import OpenRisk, heat_inr
+from trading.core.values import Quote
+from trading.desk import Desk
+from trading.models import Command, Order, Trade
+
+#: (exchange, tradingsymbol) → its quote, None when never seen
+Quotes = Callable[[str, str], Quote | None]
+
+
+def capital_inr(desk: Desk) -> Decimal:
+    """What percentages are of: the paper setting, or in LIVE the day's opening balance, pay-in and collateral."""
+    if desk.account.mode == Mode.PAPER:
+        return desk.account.paper_capital_inr
+    funds = desk.broker.funds()
+    return funds.opening_balance_inr + funds.intraday_payin_inr + funds.collateral_inr
+
+
+def snapshot(desk: Desk, quotes: Quotes, capital: Decimal) -> AccountSnapshot:
+    """Count everything the limits speak of: fills, resting entries and commands in flight alike."""
+    now = desk.clocks.market_now()
+    open_trades = list(trades.of_session(desk).filter(closed_at=None).select_related("decision__signal"))
+    waiting = list(
+        orders.of_session(desk)
+        .filter(role=Role.ENTRY)
+        .exclude(status__in=order_states.CLOSED - {OrderStatus.LOST})
+        .select_related("decision__signal")
+    )
+    closed = list(trades.of_session(desk).exclude(closed_at=None).order_by("closed_at", "pk"))
+    sent = Command.objects.filter(order__account=desk.account, order__session=desk.session)
+    last_second = sent.filter(intent_at__gt=now - timedelta(seconds=1))
+    in_trade = {(Exchange(trade.exchange), trade.tradingsymbol) for trade in open_trades}
+    coming = {(Exchange(order.exchange), order.tradingsymbol) for order in waiting}
+    return AccountSnapshot(
+        capital_inr=capital,
+        day_pnl_inr=day_book(desk).result_inr(quotes),
+        open_heat_inr=heat_inr([*map(_trade_risk, open_trades), *_entry_risks(waiting)]),
+        open_positions=len(in_trade | coming),
+        trades_today=len(closed) + len(in_trade | coming),
+        losses_in_a_row=_losses_in_a_row(closed),
+        last_loss_at=_last_losses(closed),
+        busy=frozenset(in_trade | coming),
+        entries_last_s=last_second.filter(order__role=Role.ENTRY).count(),
+        orders_last_s=last_second.count(),
+        orders_last_min=sent.filter(intent_at__gt=now - timedelta(minutes=1)).count(),
+        orders_today=sent.filter(order__trading_date=desk.trading_date).count(),
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OpenTrade:
+    """What an open trade has cost so far: `cash_inr` is received less paid, `held` is signed units."""
+
+    exchange: str
+    tradingsymbol: str
+    held: int
+    cash_inr: Decimal
+    charges_inr: Decimal
+    entry_price: Decimal
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DayBook:
+    """The day's money as read from rows once; `result_inr` prices it again and again without a query."""
+
+    realised_inr: Decimal
+    open_trades: tuple[OpenTrade, ...]
+
+    def result_inr(self, quotes: Quotes) -> Decimal:
+        """Realised and open, charges booked so far included. Without a price a trade counts at its entry."""
+        total = self.realised_inr
+        for trade in self.open_trades:
+            quote = quotes(trade.exchange, trade.tradingsymbol)
+            known = quote is not None and quote.last_price_paise > 0
+            price = to_inr(quote.last_price_paise) if quote and known else trade.entry_price
+            total += trade.cash_inr + trade.held * price - trade.charges_inr
+        return total
+
+
+def day_book(desk: Desk) -> DayBook:
+    """Read the day's closed and open trades."""
+    closed = trades.of_session(desk).exclude(closed_at=None)
+    realised = closed.aggregate(net=Sum("net_inr"))["net"] or Decimal(0)
+    return DayBook(
+        realised_inr=realised,
+        open_trades=tuple(_open_trade(trade) for trade in trades.of_session(desk).filter(closed_at=None)),
+    )
+
+
+def _open_trade(trade: Trade) -> OpenTrade:
+    sign = Side(trade.side).sign
+    entered = trade.entered_quantity
+    return OpenTrade(
+        exchange=trade.exchange,
+        tradingsymbol=trade.tradingsymbol,
+        held=sign * (entered - trade.exited_quantity),
+        cash_inr=sign * (trade.exit_value_inr - trade.entry_value_inr),
+        charges_inr=trades.charges_of_fills(trade),
+        entry_price=trade.entry_value_inr / entered if entered else Decimal(0),
+    )
+
+
+def _trade_risk(trade: Trade) -> OpenRisk:
+    signal = trade.decision.signal
+    held = trade.entered_quantity - trade.exited_quantity
+    entry = trade.entry_value_inr / trade.entered_quantity if trade.entered_quantity else signal.entry_price
+    return OpenRisk(side=Side(trade.side), quantity=held, entry_price=entry, stop_price=signal.stop_price)
+
+
+def _entry_risks(waiting: list[Order]) -> list[OpenRisk]:
+    """What resting, unknown and unsent entries may still open."""
+    return [
+        OpenRisk(
+            side=Side(order.side),
+            quantity=order.quantity - order.filled_quantity,
+            entry_price=order.price,
+            stop_price=order.decision.signal.stop_price,
+        )
+        for order in waiting
+        if order.decision is not None and order.quantity > order.filled_quantity
+    ]
+
+
+def _losses_in_a_row(closed: list[Trade]) -> int:
+    count = 0
+    for trade in reversed(closed):
+        if trade.net_inr >= 0:
+            break
+        count += 1
+    return count
+
+
+def _last_losses(closed: list[Trade]) -> dict[tuple[Exchange, str], datetime]:
+    return {
+        (Exchange(trade.exchange), trade.tradingsymbol): trade.closed_at
+        for trade in closed
+        if trade.net_inr < 0 and trade.closed_at is not None
+    }

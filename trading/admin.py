@@ -1,0 +1,279 @@
+"""Console pages of trading, linked both ways.
+
+Signal → decision → order → events, commands, fills → trade → OCO groups.
+"""
+
+from decimal import Decimal
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from aitrapp_site.console import (
+    ConsoleAdmin,
+    ReadOnlyAdmin,
+    ReadOnlyInline,
+    lines,
+    link,
+    links,
+    list_link,
+)
+from trading.models import (
+    Account,
+    Command,
+    Decision,
+    Fill,
+    Instrument,
+    Lease,
+    Order,
+    OrderEvent,
+    Signal,
+    StrategySetting,
+    Trade,
+    VenueSession,
+)
+
+
+class AccountForm(forms.ModelForm):  # type: ignore[type-arg]  # generic only in the stubs
+    def clean_paper_capital_inr(self) -> Decimal:
+        capital_inr: Decimal = self.cleaned_data["paper_capital_inr"]
+        if capital_inr <= 0:
+            raise forms.ValidationError(
+                "Paper capital must be more than nothing: write 2500000 for ₹25,00,000.00."
+            )
+        return capital_inr
+
+
+@admin.register(Account)
+class AccountAdmin(ConsoleAdmin):
+    """The mode is shown and never typed: PAPER to LIVE goes through the gate alone."""
+
+    form = AccountForm
+    editable = ("name", "paper_capital_inr")
+    list_display = ("name", "broker_user", "mode", "product", "paper_capital_inr", "live_since")
+    list_filter = ("mode",)
+    search_fields = ("name", "broker_user")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+
+@admin.register(StrategySetting)
+class StrategySettingAdmin(ConsoleAdmin):
+    editable = ("enabled",)
+    list_display = ("strategy", "account", "enabled", "off_on", "off_session", "off_why")
+    list_filter = ("enabled", "strategy", "account")
+    list_select_related = ("account", "off_session")
+    search_fields = ("strategy",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+
+@admin.register(Signal)
+class SignalAdmin(ReadOnlyAdmin):
+    list_display = (
+        "seen_at", "strategy", "side", "tradingsymbol", "entry_price", "stop_price", "target_price",
+        "score", "answer", "reason",
+    )  # fmt: skip
+    list_filter = ("trading_date", "strategy", "side", "decision__approved", "account")
+    list_select_related = ("decision",)
+    date_hierarchy = "trading_date"
+    search_fields = ("^tradingsymbol", "^strategy", "^plan_id", "reason")
+    related = ("answer",)
+
+    @admin.display(description="decision")
+    def answer(self, signal: Signal) -> str:
+        return link(getattr(signal, "decision", None))
+
+
+def reason_texts(decision: Decision) -> list[str]:
+    """Why a signal was refused, a sentence each."""
+    return [str(reason.get("text") or reason.get("reason")) for reason in decision.reasons]
+
+
+@admin.register(Decision)
+class DecisionAdmin(ReadOnlyAdmin):
+    list_display = (
+        "decided_at", "approved", "signal", "quantity", "why", "risk_inr", "reward_inr", "costs_inr",
+        "mode", "orders",
+    )  # fmt: skip
+    list_filter = ("approved", "mode", "signal__trading_date", "signal__strategy")
+    list_select_related = ("signal",)
+    prefetch = ("order_set", "trade_set")
+    date_hierarchy = "decided_at"
+    search_fields = ("^signal__tradingsymbol", "^signal__strategy", "^signal__plan_id")
+    related = ("why", "limits", "orders", "trades")
+
+    @admin.display(description="why refused")
+    def why(self, decision: Decision) -> str:
+        return lines(reason_texts(decision))
+
+    @admin.display(description="limits in force")
+    def limits(self, decision: Decision) -> str:
+        version = decision.limits_version
+        account = decision.signal.account_id
+        return list_link("risk.risklimits", f"limits v{version}", version=version, account__id__exact=account)
+
+    @admin.display(description="orders")
+    def orders(self, decision: Decision) -> str:
+        return links(decision.order_set.all())
+
+    @admin.display(description="trades")
+    def trades(self, decision: Decision) -> str:
+        return links(decision.trade_set.all())
+
+
+class OrderEventInline(ReadOnlyInline):
+    model = OrderEvent
+    fields = ("at", "from_status", "to_status", "filled_quantity", "who", "why", "cause")
+
+
+class CommandInline(ReadOnlyInline):
+    model = Command
+    fields = (
+        "number", "kind", "purpose", "intent_at", "outcome", "outcome_at", "latency_ms", "confirmed_at",
+        "reason", "fence",
+    )  # fmt: skip
+
+
+class FillInline(ReadOnlyInline):
+    model = Fill
+    fields = ("filled_at", "order", "trade", "side", "quantity", "price", "broker_trade_id", "applied_at")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Fill]:
+        fills: QuerySet[Fill] = super().get_queryset(request)
+        return fills.select_related("order", "trade")
+
+
+@admin.register(Order)
+class OrderAdmin(ReadOnlyAdmin):
+    list_display = (
+        "asked_at", "role", "side", "tradingsymbol", "quantity", "filled_quantity", "price",
+        "trigger_price", "average_price", "status", "comes_from", "broker_order_id",
+    )  # fmt: skip
+    list_filter = ("trading_date", "status", "role", "mode", "side", "account")
+    list_select_related = ("decision", "entry")
+    date_hierarchy = "trading_date"
+    search_fields = ("^tradingsymbol", "^client_order_id", "^tag", "^broker_order_id", "^exchange_order_id")
+    related = ("exits", "trades", "groups")
+    inlines = (OrderEventInline, CommandInline, FillInline)
+
+    @admin.display(description="comes from")
+    def comes_from(self, order: Order) -> str:
+        return link(order.entry, "its entry") if order.entry else link(order.decision, "its decision")
+
+    @admin.display(description="exits of this entry")
+    def exits(self, order: Order) -> str:
+        return links(order.exits.all())
+
+    @admin.display(description="trades")
+    def trades(self, order: Order) -> str:
+        return links(Trade.objects.filter(fills__order=order).distinct())
+
+    @admin.display(description="OCO groups")
+    def groups(self, order: Order) -> str:
+        groups = (order.entry or order).oco_groups.select_related("trade")
+        return links(group for group in groups if order.group_number in {None, group.number})
+
+
+@admin.register(OrderEvent)
+class OrderEventAdmin(ReadOnlyAdmin):
+    list_display = ("at", "order", "from_status", "to_status", "filled_quantity", "who", "why")
+    list_filter = ("to_status", "who")
+    list_select_related = ("order",)
+    ordering = ("-id",)
+    date_hierarchy = "at"
+    search_fields = ("^order__tradingsymbol", "^order__client_order_id", "^order__broker_order_id", "why")
+
+
+@admin.register(Command)
+class CommandAdmin(ReadOnlyAdmin):
+    list_display = ("intent_at", "order", "number", "kind", "purpose", "outcome", "latency_ms", "reason")
+    list_filter = ("outcome", "kind", "purpose")
+    list_select_related = ("order",)
+    ordering = ("-id",)
+    date_hierarchy = "intent_at"
+    search_fields = ("^order__tradingsymbol", "^order__client_order_id", "^order__broker_order_id", "reason")
+
+
+@admin.register(Trade)
+class TradeAdmin(ReadOnlyAdmin):
+    """Gross, charges and net are always shown apart."""
+
+    list_display = (
+        "opened_at", "side", "tradingsymbol", "strategy", "entered_quantity", "exited_quantity",
+        "gross_inr", "charges_inr", "net_inr", "closed_at", "decision", "groups",
+    )  # fmt: skip
+    list_filter = ("trading_date", "strategy", "side", ("closed_at", admin.EmptyFieldListFilter), "account")
+    list_select_related = ("decision",)
+    prefetch = ("groups",)
+    date_hierarchy = "trading_date"
+    search_fields = ("^tradingsymbol", "^strategy")
+    related = ("orders", "groups")
+    inlines = (FillInline,)
+
+    @admin.display(description="orders")
+    def orders(self, trade: Trade) -> str:
+        return links(Order.objects.filter(fills__trade=trade).distinct().order_by("asked_at", "id"))
+
+    @admin.display(description="OCO groups")
+    def groups(self, trade: Trade) -> str:
+        return lines(link(group, f"group {group.number} {group.state}") for group in trade.groups.all())
+
+
+@admin.register(Fill)
+class FillAdmin(ReadOnlyAdmin):
+    list_display = ("filled_at", "side", "quantity", "price", "order", "trade", "broker_trade_id")
+    list_filter = ("trading_date", "side", "exchange", "account")
+    list_select_related = ("order", "trade")
+    ordering = ("-filled_at", "-id")
+    date_hierarchy = "trading_date"
+    search_fields = ("^order__tradingsymbol", "^broker_order_id", "^broker_trade_id")
+
+
+@admin.register(VenueSession)
+class VenueSessionAdmin(ReadOnlyAdmin):
+    list_display = ("started_at", "shown_key", "account", "market", "description", "signals", "orders")
+    list_filter = ("market", "account")
+    list_select_related = ("account",)
+    ordering = ("-started_at", "-id")
+    date_hierarchy = "started_at"
+    search_fields = ("^key", "description")
+    related = ("signals", "orders", "trades")
+
+    @admin.display(description="key", ordering="key")
+    def shown_key(self, session: VenueSession) -> str:
+        return str(session)
+
+    @admin.display(description="signals")
+    def signals(self, session: VenueSession) -> str:
+        return list_link("trading.signal", "signals", session__id__exact=session.pk)
+
+    @admin.display(description="orders")
+    def orders(self, session: VenueSession) -> str:
+        return list_link("trading.order", "orders", session__id__exact=session.pk)
+
+    @admin.display(description="trades")
+    def trades(self, session: VenueSession) -> str:
+        return list_link("trading.trade", "trades", session__id__exact=session.pk)
+
+
+@admin.register(Instrument)
+class InstrumentAdmin(ReadOnlyAdmin):
+    list_display = (
+        "tradingsymbol", "exchange", "name", "instrument_type", "lot_size", "tick_size_paise", "expiry",
+        "strike", "has_derivatives", "read_on",
+    )  # fmt: skip
+    list_filter = ("exchange", "instrument_type", "has_derivatives", "expiry")
+    ordering = ("exchange", "tradingsymbol")
+    search_fields = ("^tradingsymbol", "^name", "=instrument_token")
+
+
+@admin.register(Lease)
+class LeaseAdmin(ReadOnlyAdmin):
+    list_display = ("account", "loop", "holder", "fence", "expires_at", "pass_at")
+    list_display_links = ("loop",)
+    list_select_related = ("account",)
+    search_fields = ("holder",)

@@ -1,0 +1,95 @@
+"""Who leads a loop: a row per account and loop, with a fencing number that only ever grows.
+
+Times are the database's own clock, so two hosts with different clocks agree. A session advisory lock would be
+taken over faster after a crash, but a *stopped* leader would keep it and it has no fencing number.
+"""
+
+from dataclasses import dataclass
+
+from django.db import connection
+from django.db.models import F
+from django.db.models.functions import Now
+
+from trading.core.enums import Loop
+from trading.models import Lease
+
+DEFAULT_TTL_S = 6.0
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A lease that was taken. `fence` is checked when an intent is written and again before it is sent."""
+
+    account_id: int
+    loop: Loop
+    holder: str
+    fence: int
+
+
+def take(account_id: int, loop: Loop, holder: str, ttl_s: float = DEFAULT_TTL_S) -> Held | None:
+    """Take the lease if nobody holds it, or it ran out, or `holder` has it already; None when another leads.
+
+    Every taking gives a new, higher fence, so commands written under an older one are refused.
+    """
+    Lease.objects.get_or_create(account_id=account_id, loop=loop)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE trading_lease
+               SET holder = %s, fence = fence + 1, expires_at = now() + make_interval(secs => %s)
+             WHERE account_id = %s AND loop = %s
+               AND (expires_at IS NULL OR expires_at < now() OR holder IN ('', %s))
+            RETURNING fence
+            """,
+            [holder, ttl_s, account_id, loop.value, holder],
+        )
+        row = cursor.fetchone()
+    return Held(account_id, loop, holder, row[0]) if row else None
+
+
+def renew(held: Held, ttl_s: float = DEFAULT_TTL_S, *, pass_worked: bool = False) -> bool:
+    """Push the expiry on. False: it was lost to another holder, or ran out and must be taken anew."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE trading_lease
+               SET expires_at = now() + make_interval(secs => %s),
+                   pass_at = CASE WHEN %s THEN now() ELSE pass_at END
+             WHERE account_id = %s AND loop = %s AND fence = %s AND expires_at >= now()
+            """,
+            [ttl_s, pass_worked, held.account_id, held.loop.value, held.fence],
+        )
+        return cursor.rowcount == 1
+
+
+def release(held: Held) -> None:
+    """Give it up now, so that a standby need not wait for it to run out."""
+    Lease.objects.filter(account_id=held.account_id, loop=held.loop, fence=held.fence).update(
+        expires_at=None, holder=""
+    )
+
+
+def is_current(held: Held) -> bool:
+    """Whether this very taking is still the one that leads."""
+    return Lease.objects.filter(
+        account_id=held.account_id, loop=held.loop, fence=held.fence, expires_at__gte=Now()
+    ).exists()
+
+
+def leaders() -> dict[tuple[int, str], str]:
+    """(account id, loop) → holder, for those whose lease has not run out."""
+    rows = Lease.objects.filter(expires_at__gte=Now()).values_list("account_id", "loop", F("holder"))
+    return {(account_id, loop): holder for account_id, loop, holder in rows}
+
+
+class HeldByAnother(Exception):
+    """Somebody else leads this loop. Stop it first, or wait until its lease runs out."""
+
+
+def take_or_fail(account_id: int, loop: Loop, holder: str, ttl_s: float = DEFAULT_TTL_S) -> Held:
+    """Take the lease, or raise HeldByAnother naming who has it."""
+    held = take(account_id, loop, holder, ttl_s)
+    if held is None:
+        other = Lease.objects.get(account_id=account_id, loop=loop)
+        raise HeldByAnother(f"the {loop.lower()} loop of this account is led by {other.holder}: stop it first")
+    return held

@@ -1,0 +1,361 @@
+"""Orders: intent, call, outcome; and the one function that writes `status`.
+
+A placement is never sent again on an unknown outcome: the order is looked for in the broker's book by its tag.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+
+from risk.check import Approved
+from trading import sending
+from trading.core import order_states
+from trading.core.enums import CommandKind, CommandOutcome, OrderStatus, OrderType, Role
+from trading.core.values import OrderChange, OrderReport
+from trading.desk import Desk
+from trading.models import Command, Decision, Order, OrderEvent
+from trading.sending import Answer
+
+#: the places an average is kept to
+AVERAGE = Decimal("0.0001")
+#: a change the broker accepted but its book still does not show after this long was refused by the exchange
+CHANGE_SHOWS_WITHIN = timedelta(seconds=3)
+#: an entry whose outcome is unknown keeps its capital and slot this long, then it is LOST (and still watched)
+UNKNOWN_ENTRY_UNTIL = timedelta(seconds=120)
+
+
+def order_exists(client_order_id: str, status_in: Iterable[str] = ("PLACED", "PARTIAL", "FILLED")) -> bool:
+    """Whether an order with this id is remembered in one of the given states.
+
+    `status_in` takes the seed's words PLACED (in flight or accepted), PARTIAL and FILLED.
+    Raises ValueError for any other word.
+    """
+    wanted = order_states.statuses_named(status_in)
+    return Order.objects.filter(client_order_id=client_order_id, status__in=wanted).exists()
+
+
+def of_session(desk: Desk) -> QuerySet[Order]:
+    """All orders of this desk's books."""
+    return Order.objects.filter(account=desk.account, session=desk.session, trading_date=desk.trading_date)
+
+
+def unresolved(desk: Desk) -> QuerySet[Order]:
+    """Orders that may still change: in flight, open, or LOST (which stays watched until the day ends)."""
+    return of_session(desk).filter(
+        status__in=[*order_states.OPEN, *order_states.IN_FLIGHT, OrderStatus.LOST]
+    )
+
+
+def submit(
+    desk: Desk,
+    approved: Approved,
+    *,
+    decision: Decision | None = None,
+    entry: Order | None = None,
+    group_number: int | None = None,
+    slice: int = 0,
+    purpose: str = "place",
+) -> Order:
+    """Write the intent, ask the broker, write the outcome. Takes only what the pre-trade check let through.
+
+    Raises FenceLost or BudgetSpent before anything was written, IntegrityError when the id was used before.
+    """
+    request = approved.request
+    now = desk.clocks.market_now()
+    opens_risk = request.role is Role.ENTRY
+    with transaction.atomic():
+        sending.claim(desk, opens_risk=opens_risk, uses_all=purpose == "close")
+        order = Order.objects.create(
+            account=desk.account,
+            session=desk.session,
+            trading_date=desk.trading_date,
+            mode=desk.account.mode,
+            decision=decision,
+            entry=entry,
+            group_number=group_number,
+            slice=slice,
+            role=request.role,
+            client_order_id=request.client_order_id,
+            tag=request.tag,
+            exchange=request.exchange,
+            tradingsymbol=request.tradingsymbol,
+            side=request.side,
+            product=request.product,
+            order_type=request.order_type,
+            quantity=request.quantity,
+            price=request.price,
+            trigger_price=request.trigger_price,
+            status=OrderStatus.SUBMITTED,
+            asked_at=now,
+            updated_at=now,
+        )
+        _remember_event(order, "", who=desk.lease.holder, why=purpose, now=now)
+        command = _intend(desk, order, CommandKind.PLACE, purpose, {})
+    answer = _carry_out(desk, command, lambda: desk.broker.place(request), opens_risk=opens_risk)
+    placed = {
+        CommandOutcome.ACCEPTED: OrderStatus.PENDING_NEW,
+        CommandOutcome.REFUSED: OrderStatus.REJECTED,
+        CommandOutcome.EXPIRED: OrderStatus.DENIED,
+        CommandOutcome.UNKNOWN: OrderStatus.UNKNOWN,
+    }[answer.outcome]
+    with transaction.atomic():
+        # A report may have come first, from another process; then its status is the newer knowledge.
+        order = Order.objects.select_for_update(of=("self",)).get(pk=order.pk)
+        order.broker_order_id = order.broker_order_id or answer.value
+        if order.status == OrderStatus.SUBMITTED:
+            _move(order, placed, who="broker", why=answer.reason or "answer", now=desk.clocks.market_now())
+        order.save()
+    return order
+
+
+def modify(desk: Desk, order: Order, change: OrderChange, *, purpose: str) -> Command:
+    """Ask for a change. What the broker accepts counts as done only when its book shows it (`confirmed_at`)."""
+    arguments = {
+        name: str(value)
+        for name in ("order_type", "quantity", "price", "trigger_price")
+        if (value := getattr(change, name)) is not None
+    }
+    with transaction.atomic():
+        sending.claim(desk, opens_risk=False, uses_all=purpose == "close")
+        command = _intend(desk, order, CommandKind.MODIFY, purpose, arguments)
+    _carry_out(
+        desk, command, _no_value(lambda: desk.broker.modify(order.broker_order_id, change)), opens_risk=False
+    )
+    return command
+
+
+def cancel(desk: Desk, order: Order, *, purpose: str = "cancel") -> Command:
+    """Ask for a cancel. It may lose the race to a fill: only the book says."""
+    with transaction.atomic():
+        sending.claim(desk, opens_risk=False, uses_all=True)
+        command = _intend(desk, order, CommandKind.CANCEL, purpose, {})
+    _carry_out(
+        desk, command, _no_value(lambda: desk.broker.cancel(order.broker_order_id)), opens_risk=False
+    )
+    return command
+
+
+def apply_report(desk: Desk, order_id: int, report: OrderReport) -> bool:
+    """Bring one order up to what the broker's book says. Idempotent; True when something changed.
+
+    A report whose filled quantity is smaller than what we know is older than our knowledge and changes nothing.
+    Raises IllegalTransition for a move outside the state table: the caller parks that order and goes on.
+    """
+    now = desk.clocks.market_now()
+    with transaction.atomic():
+        order = Order.objects.select_for_update(of=("self",)).get(pk=order_id)
+        if report.filled_quantity < order.filled_quantity:
+            return False
+        settled = _settle_changes(order, report, now)
+        before = _fingerprint(order)
+        was = order.filled_quantity
+        order.broker_order_id = report.broker_order_id
+        order.exchange_order_id = report.exchange_order_id or order.exchange_order_id
+        order.order_type = report.order_type if report.order_type in set(OrderType) else order.order_type
+        order.price, order.trigger_price = report.price, report.trigger_price
+        order.filled_quantity = report.filled_quantity
+        order.average_price = report.average_price.quantize(AVERAGE) or order.average_price
+        order.status_message = report.status_message[:300]
+        order.quantity = max(report.quantity, report.filled_quantity, 1)
+        order.first_seen_at = order.first_seen_at or now
+        order.books_without = 0
+        if report.raw_status == "OPEN" and order.role == Role.STOP and order.order_type == OrderType.SL:
+            order.triggered_at = order.triggered_at or now
+        moved = order_states.next_status(OrderStatus(order.status), report.status)
+        if moved != order.status or order.filled_quantity != was:
+            cause = {"raw_status": report.raw_status, "filled_quantity": report.filled_quantity}
+            _move(order, moved, who="broker", why=report.status_message or "book", now=now, cause=cause)
+        if _fingerprint(order) == before:
+            return settled
+        order.updated_at = now
+        order.save()
+        return True
+
+
+def says_nothing_new(order: Order, report: OrderReport) -> bool:
+    """Whether a report only repeats what a row holds, so that a whole book costs one query, not one for each order.
+
+    Says nothing of open modifications: a caller with some of those applies the report.
+    """
+    return (
+        order.status == report.status
+        and order.broker_order_id == report.broker_order_id
+        and order.filled_quantity == report.filled_quantity
+        and order.quantity == report.quantity
+        and order.price == report.price
+        and order.trigger_price == report.trigger_price
+        and order.books_without == 0
+        and order.first_seen_at is not None
+    )
+
+
+def with_open_changes(desk: Desk) -> set[int]:
+    """Pks of orders with a modification that neither the book nor a refusal has answered."""
+    hanging = Command.objects.filter(
+        order__account=desk.account,
+        order__session=desk.session,
+        kind=CommandKind.MODIFY,
+        confirmed_at=None,
+        outcome__in=[CommandOutcome.ACCEPTED, CommandOutcome.UNKNOWN],
+    )
+    return set(hanging.values_list("order_id", flat=True))
+
+
+def note_absence(desk: Desk, order: Order) -> OrderStatus:
+    """A whole book did not show this order. One absence changes nothing; time may make it LOST, never REJECTED.
+
+    An acknowledged order that is absent is a lagging book. An unknown one may still arrive for 90 s (kite-facts 2.3).
+    """
+    now = desk.clocks.market_now()
+    with transaction.atomic():
+        order = Order.objects.select_for_update(of=("self",)).get(pk=order.pk)
+        order.books_without += 1
+        status = OrderStatus(order.status)
+        waited = now - order.asked_at
+        in_doubt = status in (OrderStatus.SUBMITTED, OrderStatus.UNKNOWN)
+        if in_doubt and waited > UNKNOWN_ENTRY_UNTIL and order.books_without >= 2:
+            why = f"not in {order.books_without} books, {waited.total_seconds():.0f} s after it was asked"
+            _move(order, OrderStatus.LOST, who="watcher", why=why, now=now)
+        order.save()
+        return OrderStatus(order.status)
+
+
+def settle_interrupted(desk: Desk) -> int:
+    """After a restart: an intent whose outcome was never written is UNKNOWN, and is looked for in the book."""
+    now = desk.clocks.market_now()
+    hanging = Command.objects.filter(
+        order__account=desk.account, order__session=desk.session, outcome=CommandOutcome.PENDING
+    ).exclude(fence=desk.lease.fence)
+    count = 0
+    for command in hanging.select_related("order"):
+        with transaction.atomic():
+            order = Order.objects.select_for_update(of=("self",)).get(pk=command.order_id)
+            command.outcome, command.outcome_at = CommandOutcome.UNKNOWN, now
+            command.reason = "the process ended between intent and outcome"
+            command.save()
+            if order.status == OrderStatus.SUBMITTED:
+                _move(order, OrderStatus.UNKNOWN, who="watcher", why=command.reason, now=now)
+                order.save()
+        count += 1
+    return count
+
+
+def _intend(
+    desk: Desk, order: Order, kind: CommandKind, purpose: str, arguments: dict[str, str]
+) -> Command:
+    return Command.objects.create(
+        order=order,
+        number=order.commands.count() + 1,
+        kind=kind,
+        purpose=purpose,
+        arguments=arguments,
+        fence=desk.lease.fence,
+        intent_at=desk.clocks.market_now(),
+    )
+
+
+def _carry_out(
+    desk: Desk, command: Command, call: Callable[[], str | None], *, opens_risk: bool
+) -> Answer:
+    answer = sending.carry_out(desk, call, opens_risk=opens_risk, intent_s=desk.clocks.monotonic_s())
+    command.outcome = answer.outcome
+    command.outcome_at = desk.clocks.market_now()
+    command.reason = answer.reason
+    command.latency_ms = answer.latency_ms
+    command.save(update_fields=["outcome", "outcome_at", "reason", "latency_ms"])
+    return answer
+
+
+def _no_value(call: Callable[[], None]) -> Callable[[], str | None]:
+    def run() -> str | None:
+        call()
+        return None
+
+    return run
+
+
+def _move(
+    order: Order, to: OrderStatus, *, who: str, why: str, now: Any, cause: dict[str, object] | None = None
+) -> None:
+    """The writer of `status`. The caller holds the row's lock and saves it."""
+    was = order.status
+    order.status = order_states.next_status(OrderStatus(was), to)
+    order.updated_at = now
+    if order.status in order_states.CLOSED:
+        order.closed_at = order.closed_at or now
+    else:
+        order.closed_at = None
+    _remember_event(order, was, who=who, why=why, now=now, cause=cause)
+
+
+def _remember_event(
+    order: Order, was: str, *, who: str, why: str, now: Any, cause: dict[str, object] | None = None
+) -> None:
+    OrderEvent.objects.create(
+        order=order,
+        at=now,
+        from_status=was,
+        to_status=order.status,
+        who=who[:40],
+        why=why[:300],
+        filled_quantity=order.filled_quantity,
+        cause=cause or {},
+    )
+
+
+def _settle_changes(order: Order, report: OrderReport, now: Any) -> bool:
+    """Compare open MODIFY commands with the book: shown → confirmed; not shown in time → refused by the exchange."""
+    settled = False
+    open_changes = order.commands.filter(
+        Q(outcome__in=[CommandOutcome.ACCEPTED, CommandOutcome.UNKNOWN]),
+        kind=CommandKind.MODIFY,
+        confirmed_at=None,
+    )
+    if report.status is OrderStatus.PENDING_MODIFY:
+        return False
+    for command in open_changes:
+        if _shows(report, command.arguments) or report.status in order_states.CLOSED:
+            command.confirmed_at = now
+        elif command.outcome_at and now - command.outcome_at > CHANGE_SHOWS_WITHIN:
+            command.outcome = CommandOutcome.REFUSED
+            command.reason = (report.status_message or "the book still shows the old values")[:300]
+        else:
+            continue
+        command.save(update_fields=["confirmed_at", "outcome", "reason"])
+        settled = True
+    return settled
+
+
+def _shows(report: OrderReport, arguments: dict[str, str]) -> bool:
+    """Whether the book's row has the values a modification asked for."""
+    if "order_type" in arguments and report.order_type != arguments["order_type"]:
+        return False
+    if "quantity" in arguments and report.quantity != int(arguments["quantity"]):
+        return False
+    # A LIMIT row may keep or drop its old trigger: the trigger only says something while the order is a stop.
+    prices = ("price", "trigger_price") if report.order_type == OrderType.SL else ("price",)
+    return all(
+        getattr(report, name) == Decimal(arguments[name]) for name in prices if name in arguments
+    )
+
+
+def _fingerprint(order: Order) -> tuple[object, ...]:
+    return (
+        order.status,
+        order.broker_order_id,
+        order.exchange_order_id,
+        order.order_type,
+        order.quantity,
+        order.price,
+        order.trigger_price,
+        order.filled_quantity,
+        order.average_price,
+        order.status_message,
+        order.first_seen_at,
+        order.triggered_at,
+        order.books_without,
+    )
