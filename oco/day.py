@@ -72,9 +72,7 @@ def run(desk: Desk, row: DayRow) -> bool:
 
 def _roll(desk: Desk) -> dict[str, Any]:
     """A new day: what the risk limits of an earlier day closed is open again."""
-    lifted = state.lift(
-        desk.account.pk, PauseReason.RISK, by="day's table", now=desk.clocks.market_now()
-    )
+    lifted = state.lift(desk.account.pk, PauseReason.RISK, by="day's table", now=desk.clocks.market_now())
     return {"risk_lifted": lifted}
 
 
@@ -85,7 +83,7 @@ def _square_off(tradingsymbols: Sequence[str]) -> Callable[[Desk], dict[str, Any
             desk.session,
             ExitReason.SQUARE_OFF,
             asked_by="day's table",
-            now=desk.clocks.market_now(),
+            clocks=desk.clocks,
             tradingsymbols=tradingsymbols,
         )
         return {"flatten": row.pk}

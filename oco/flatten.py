@@ -7,7 +7,6 @@ day's table, daily loss and dead man all come through `request`.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from django.db import IntegrityError, transaction
 
@@ -17,6 +16,7 @@ from oco.models import Flatten
 from risk import state
 from trading import orders
 from trading.core import order_states
+from trading.core.clocks import Clocks
 from trading.core.enums import ExitReason, FlattenState, OrderStatus, PauseReason, Role
 from trading.desk import Desk
 from trading.models import Account, Order, VenueSession
@@ -35,13 +35,14 @@ def request(
     reason: ExitReason,
     *,
     asked_by: str,
-    now: datetime,
+    clocks: Clocks,
     tradingsymbols: Sequence[str] = (),
 ) -> Flatten:
     """Ask for everything of ours (or of some instruments) to be closed. Pressed twice it is one flatten.
 
     Latches entries off in the same transaction, so nothing can enter between the request and its execution.
     """
+    now = clocks.market_now()
     try:
         with transaction.atomic():
             if latch := LATCHES.get(reason):
@@ -54,6 +55,7 @@ def request(
                 tradingsymbols=list(tradingsymbols),
                 latches=latch is not None,
                 asked_at=now,
+                asked_machine_at=clocks.machine_now(),
             )
     except IntegrityError:
         if latch := LATCHES.get(reason):
@@ -73,9 +75,7 @@ def begin(desk: Desk, row: Flatten, live: Sequence[LiveGroup]) -> None:
     now = desk.clocks.market_now()
     if row.state == FlattenState.REQUESTED:
         mine = [group for group in live if _covers(row, group.row.entry_order.tradingsymbol)]
-        symbols = {
-            group.row.entry_order.tradingsymbol for group in mine if group.view.position_quantity > 0
-        }
+        symbols = {group.row.entry_order.tradingsymbol for group in mine if group.view.position_quantity > 0}
         row.state, row.started_at, row.positions_at_start = FlattenState.RUNNING, now, len(symbols)
         row.save(update_fields=["state", "started_at", "positions_at_start"])
     for group in live:
@@ -101,14 +101,16 @@ def conclude(desk: Desk, row: Flatten, live: Sequence[LiveGroup]) -> bool:
         if report.quantity
     }
     ours = _symbols_traded(desk)
-    left = {name: quantity for name, quantity in held.items() if name in ours and _covers(row, name.split()[0])}
+    left = {
+        name: quantity for name, quantity in held.items() if name in ours and _covers(row, name.split()[0])
+    }
     if left:
         return False
     unknown = [order.client_order_id for order in entries if order.status not in order_states.CLOSED]
     now = desk.clocks.market_now()
     row.state = FlattenState.FLAT_BUT_WATCHING if unknown else FlattenState.FLAT
     row.finished_at = now
-    row.took_ms = int((now - row.asked_at).total_seconds() * 1000)
+    row.took_ms = int((desk.clocks.machine_now() - row.asked_machine_at).total_seconds() * 1000)
     row.verdict = {"unknown_entries": unknown, "not_ours": {k: v for k, v in held.items() if k not in ours}}
     row.save(update_fields=["state", "finished_at", "took_ms", "verdict"])
     return True

@@ -14,7 +14,6 @@ from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet
 from oco import plan as oco_plan
 from oco.models import OcoGroup, OcoLeg
 from oco.views import ExitPolicy, ExitView, GroupView
-from trading import orders
 from trading.core import order_states
 from trading.core.enums import (
     CommandKind,
@@ -30,7 +29,7 @@ from trading.core.enums import (
 )
 from trading.core.money import to_inr, to_paise
 from trading.core.order_ids import order_client_id, plan_client_id
-from trading.core.values import InstrumentSpec, Plan
+from trading.core.values import InstrumentSpec, Plan, Quote
 from trading.desk import Desk
 from trading.market import instruments
 from trading.models import Command, Order, Trade
@@ -110,9 +109,7 @@ class _Shape:
     target_paise: int
 
 
-def _make_or_enlarge(
-    desk: Desk, entry: Order, trade: Trade, shape: _Shape, policy: ExitPolicy
-) -> OcoGroup:
+def _make_or_enlarge(desk: Desk, entry: Order, trade: Trade, shape: _Shape, policy: ExitPolicy) -> OcoGroup:
     signal, now = trade.decision.signal, desk.clocks.market_now()
     with transaction.atomic():
         row, made = OcoGroup.objects.select_for_update(of=("self",)).get_or_create(
@@ -130,7 +127,7 @@ def _make_or_enlarge(
                 "entry_atr": signal.atr,
                 "first_filled_at": now,
                 "time_stop_at": now + timedelta(minutes=signal.time_stop_min or policy.time_stop_min),
-                "unprotected_since": now,
+                "unprotected_since": desk.clocks.machine_now(),
             },
         )
         if made:
@@ -139,7 +136,8 @@ def _make_or_enlarge(
             row.entered_quantity = shape.filled_quantity
             if row.closed_at:
                 # A late entry fill after the group had closed: it is protected or closed like any other.
-                row.closed_at, row.state, row.unprotected_since = None, GroupState.OPENING, now
+                row.closed_at, row.state = None, GroupState.OPENING
+                row.unprotected_since = desk.clocks.machine_now()
             row.save()
     return row
 
@@ -178,7 +176,7 @@ def note_protection(desk: Desk, group: LiveGroup, *, feed_is_fresh: bool) -> boo
 
     True when the row changed.
     """
-    row, view, now = group.row, group.view, desk.clocks.market_now()
+    row, view, now = group.row, group.view, desk.clocks.machine_now()
     changed: list[str] = []
     if row.exited_quantity != view.exited_quantity:
         row.exited_quantity = min(view.exited_quantity, row.entered_quantity)
@@ -193,7 +191,7 @@ def note_protection(desk: Desk, group: LiveGroup, *, feed_is_fresh: bool) -> boo
         row.unprotected_since = now
         changed.append("unprotected_since")
     if row.state == GroupState.OPENING and covered and view.position_quantity > 0 and feed_is_fresh:
-        row.state, row.armed_at = GroupState.ARMED, row.armed_at or now
+        row.state, row.armed_at = GroupState.ARMED, row.armed_at or desk.clocks.market_now()
         row.legs.filter(kind=LegKind.STOP).update(state=LegState.RESTING)
         changed += ["state", "armed_at"]
     if changed:
@@ -262,7 +260,7 @@ def _exit_orders(entry_ids: list[int]) -> QuerySet[Order]:
             trails=Count("commands", filter=changes & Q(commands__purpose="trail")),
             resizes=Count("commands", filter=changes & Q(commands__purpose="resize")),
             closings=Count("commands", filter=changes & Q(commands__purpose="close")),
-            changed_at=Max("commands__intent_at", filter=~Q(commands__kind=CommandKind.PLACE)),
+            changed_at=Max("commands__intent_machine_at", filter=~Q(commands__kind=CommandKind.PLACE)),
             change_open=Exists(open_change) | Exists(open_cancel),
         )
         .order_by("pk")
@@ -291,10 +289,10 @@ def _exit_view(order: Order, attempt: int) -> ExitView:
         resizes=facts["resizes"],
         closings=facts["closings"],
         attempt=attempt,
-        submitted_at=order.asked_at,
-        first_seen_at=order.first_seen_at,
+        submitted_at=order.asked_machine_at,
+        first_seen_at=order.first_seen_machine_at,
         changed_at=facts["changed_at"],
-        triggered_at=order.triggered_at,
+        triggered_at=order.triggered_machine_at,
         books_without=order.books_without,
     )
 
@@ -333,3 +331,10 @@ def _view(
 def with_best_close(view: GroupView, close_paise: int) -> GroupView:
     """The same view after a better close."""
     return replace(view, best_close_paise=close_paise)
+
+
+def with_circuits(view: GroupView, quote: Quote) -> GroupView:
+    """The same view inside today's circuits, which move during the day."""
+    return replace(
+        view, lower_circuit_paise=quote.lower_circuit_paise, upper_circuit_paise=quote.upper_circuit_paise
+    )

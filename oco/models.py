@@ -26,7 +26,9 @@ class OcoGroup(models.Model):
     planned_quantity = models.PositiveIntegerField()
     entered_quantity = models.PositiveIntegerField(default=0)
     exited_quantity = models.PositiveIntegerField(default=0)
-    taken_by_others_quantity = models.PositiveIntegerField(default=0, help_text="closed by somebody else's order")
+    taken_by_others_quantity = models.PositiveIntegerField(
+        default=0, help_text="closed by somebody else's order"
+    )
     initial_stop_price = PriceField()
     stop_price = PriceField()
     target_price = PriceField()
@@ -35,7 +37,7 @@ class OcoGroup(models.Model):
     first_filled_at = models.DateTimeField()
     time_stop_at = models.DateTimeField()
     armed_at = models.DateTimeField(null=True, blank=True)
-    unprotected_since = models.DateTimeField(null=True, blank=True)
+    unprotected_since = models.DateTimeField(null=True, blank=True, help_text="machine time")
     unprotected_ms = models.PositiveIntegerField(default=0, help_text="longest time without a live stop")
     close_reason = models.CharField(max_length=12, choices=choices(ExitReason), blank=True)
     exit_reason = models.CharField(max_length=12, choices=choices(ExitReason), blank=True)
@@ -83,9 +85,12 @@ class Flatten(models.Model):
     asked_by = models.CharField(max_length=60)
     reason = models.CharField(max_length=12, choices=choices(ExitReason))
     tradingsymbols = models.JSONField(default=list, help_text="empty: everything of ours")
-    latches = models.BooleanField(default=True, help_text="entries stay off until the operator says otherwise")
+    latches = models.BooleanField(
+        default=True, help_text="entries stay off until the operator says otherwise"
+    )
     state = models.CharField(max_length=20, choices=choices(FlattenState), default=FlattenState.REQUESTED)
     asked_at = models.DateTimeField()
+    asked_machine_at = models.DateTimeField(help_text="machine time, what `took_ms` counts from")
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     positions_at_start = models.PositiveIntegerField(default=0)
@@ -125,5 +130,3 @@ class DayStep(models.Model):
 
     def __str__(self) -> str:
         return f"{self.trading_date} {self.name}"
-
-

@@ -15,7 +15,7 @@ ALERT = timedelta(seconds=3)
 
 @dataclass(slots=True)
 class ReadingPlan:
-    """What is to be read and when. All times are market time."""
+    """What is to be read and when. All times are machine time: this is about HTTP, not about the market."""
 
     #: broker order ids that were touched, with the moments at which they are to be read
     _due: dict[str, list[datetime]] = field(default_factory=dict)

@@ -86,7 +86,7 @@ def reason_to_leave(
     group: GroupView, market: MarketView, policy: ExitPolicy, now: datetime
 ) -> ExitReason | None:
     """TIME when time is up without a profit, VOLATILITY when the market has become another one, else None."""
-    is_up = group.time_stop_at is not None and now >= group.time_stop_at
+    is_up = group.time_stop_at is not None and market.market_now >= group.time_stop_at
     profit_paise = (market.last_paise - group.entry_price_paise) * group.side.sign
     if is_up and market.is_fresh(policy) and profit_paise <= 0:
         return ExitReason.TIME

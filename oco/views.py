@@ -228,6 +228,9 @@ class GroupView:
 class MarketView:
     """The instrument's market now. Paise, 0 where there is no such price."""
 
+    #: market time. The plan's own `now` and every other moment but `time_stop_at` are machine time: they are about
+    #: calls and answers, which take as long in a replay at 60 times the speed as on any day
+    market_now: datetime
     last_paise: int = 0
     bid_paise: int = 0
     ask_paise: int = 0

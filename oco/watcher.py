@@ -25,7 +25,7 @@ from trading.core.candles import CLOSE
 from trading.core.enums import CommandKind, CommandOutcome, ExitReason, GroupState, OrderStatus, Role
 from trading.core.indicators import Indicator
 from trading.core.market_state import MarketState
-from trading.core.money import to_inr, to_paise
+from trading.core.money import to_inr
 from trading.core.sizing import risk_budget_inr
 from trading.core.values import Quote
 from trading.desk import Desk
@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 
 #: while something is unsettled the pass looks again after this long
 SOON = timedelta(milliseconds=250)
+#: an invariant that fails this long, machine time, is no answer on its way any more
+PROBLEM_LASTS = timedelta(seconds=2)
 
 
 @dataclass(slots=True)
@@ -72,6 +74,7 @@ class OrderWatcher:
     _read_at: datetime | None = None
     #: the order book has shown more executed than the trade book has told
     _lacks_fills: bool = False
+    _problem_since: dict[int, datetime] = field(default_factory=dict)
     _candles_seen: dict[int, int] = field(default_factory=dict)
     _slot_by_name: dict[tuple[str, str], int] = field(default_factory=dict)
 
@@ -82,14 +85,14 @@ class OrderWatcher:
             (spec.exchange.value, spec.tradingsymbol): slot for slot, spec in enumerate(self.market.specs)
         }
         self._pending_rows = day.pending(self.desk, self.day_rows)
-        self.reading.read_all_now(self.desk.clocks.market_now())
+        self.reading.read_all_now(self.desk.clocks.machine_now())
         self._lacks_fills = True
         self._read_at = None
         return interrupted
 
     def wake(self, broker_order_ids: Sequence[str] = ()) -> None:
         """Something changed: read these orders and our own rows in the next pass."""
-        now = self.desk.clocks.market_now()
+        now = self.desk.clocks.machine_now()
         for broker_order_id in broker_order_ids:
             self.reading.woke(broker_order_id, now)
         self._read_at = None
@@ -112,14 +115,16 @@ class OrderWatcher:
         return done
 
     def next_due(self) -> datetime | None:
-        """When the next pass is due if nothing wakes it before."""
-        now = self.desk.clocks.market_now()
+        """Machine time at which the next pass is due if nothing wakes it before."""
+        now = self.desk.clocks.machine_now()
         if self._read_at is None or self._flattens or any(not _is_calm(group) for group in self.live):
             return now + SOON
-        moments = [row.due_at for row in self._pending_rows[:1]]
-        moments += [
-            order.first_seen_at + self.entry_rests for order in self._entries if order.first_seen_at
+        market_now = self.desk.clocks.market_now()
+        market_moments = [row.due_at for row in self._pending_rows[:1]]
+        market_moments += [
+            order.accepted_at + self.entry_rests for order in self._entries if order.accepted_at
         ]
+        moments = [now + (moment - market_now) for moment in market_moments]
         if (reading_at := self.reading.next_at()) and (self.live or self._entries):
             moments.append(reading_at)
         return max(min(moments), now) if moments else None
@@ -131,7 +136,7 @@ class OrderWatcher:
 
     def _refresh(self) -> None:
         """Read our own rows again when something was written, or every so often."""
-        now = self.desk.clocks.market_now()
+        now = self.desk.clocks.machine_now()
         if self._read_at is not None and now - self._read_at < self.rows_last:
             return
         self.live = groups.live(self.desk, self.policy)
@@ -143,7 +148,7 @@ class OrderWatcher:
         self._read_at = now
 
     def _read_books(self, done: WatchPass) -> None:
-        now = self.desk.clocks.market_now()
+        now = self.desk.clocks.machine_now()
         unsettled = [order for order in self._entries if order.status in order_states.IN_FLIGHT]
         is_alert = bool(unsettled) or any(group.view.exits_unknown for group in self.live)
         anything = bool(self.live or self._entries)
@@ -181,7 +186,7 @@ class OrderWatcher:
             self.desk.session,
             ExitReason.DAILY_LOSS,
             asked_by="daily loss",
-            now=self.desk.clocks.market_now(),
+            clocks=self.desk.clocks,
         )
         self._read_at = None
         self._refresh()
@@ -192,14 +197,14 @@ class OrderWatcher:
         """What did not fill in time is cancelled: the setup is over, protection is sized to what did fill."""
         now = self.desk.clocks.market_now()
         for order in self._entries:
-            rested = order.first_seen_at and now - order.first_seen_at >= self.entry_rests
+            rested = order.accepted_at and now - order.accepted_at >= self.entry_rests
             if not rested or order.status not in order_states.OPEN:
                 continue
             asked = order.commands.filter(kind=CommandKind.CANCEL).exclude(outcome=CommandOutcome.REFUSED)
             if asked.exists():
                 continue
             orders.cancel(self.desk, order)
-            self.reading.wrote(order.broker_order_id, now)
+            self.reading.wrote(order.broker_order_id, self.desk.clocks.machine_now())
             done.actions_performed += 1
             self._read_at = None
 
@@ -212,10 +217,7 @@ class OrderWatcher:
             fresh = view.is_fresh(self.policy)
             if groups.note_protection(self.desk, group, feed_is_fresh=fresh):
                 self._read_at = None
-            for problem in oco_plan.problems(group.view):
-                if group.row.state != GroupState.BROKEN:
-                    log.error("group %s is broken: %s", group.row.pk, problem)
-                    groups.break_group(group.row, problem)
+            self._look_for_problems(group)
             try:
                 self._act(group, view, done)
             except BudgetSpent as error:
@@ -223,8 +225,20 @@ class OrderWatcher:
                 self._read_at = None
                 return
 
+    def _look_for_problems(self, group: LiveGroup) -> None:
+        """An invariant that fails for a moment is an answer on its way; one that keeps failing breaks the group."""
+        now, key = self.desk.clocks.machine_now(), group.row.pk
+        found = oco_plan.problems(group.view)
+        if not found or group.row.state == GroupState.BROKEN:
+            self._problem_since.pop(key, None)
+            return
+        since = self._problem_since.setdefault(key, now)
+        if now - since >= PROBLEM_LASTS:
+            log.error("group %s is broken: %s", key, "; ".join(found))
+            groups.break_group(group.row, "; ".join(found))
+
     def _act(self, group: LiveGroup, view: MarketView, done: WatchPass) -> None:
-        now = self.desk.clocks.market_now()
+        now = self.desk.clocks.machine_now()
         for action in oco_plan.next_actions(group.view, view, self.policy, now):
             exits.perform(self.desk, group, action)
             done.actions_performed += 1
@@ -233,13 +247,13 @@ class OrderWatcher:
                 self._day_book = None
             self._read_at = None
             for broker_order_id in _working_ids(group):
-                self.reading.wrote(broker_order_id, self.desk.clocks.market_now())
+                self.reading.wrote(broker_order_id, self.desk.clocks.machine_now())
 
     def _market_view(self, group: LiveGroup) -> MarketView:
         """The group's market now; a candle that closed since the last look also moves its best close."""
         slot = self._slot_by_name.get((group.spec.exchange.value, group.spec.tradingsymbol))
         if slot is None:
-            return MarketView()
+            return MarketView(market_now=self.desk.clocks.market_now())
         ring = self.market.rings[1]
         count = int(ring.count[slot])
         candle_closed = self._candles_seen.get(group.row.pk, count) != count
@@ -247,9 +261,11 @@ class OrderWatcher:
         if candle_closed:
             self._note_close(group, int(ring.bars(slot, 1).to_rows()[0, CLOSE]))
         quote = self.market.quote(slot)
+        group.view = groups.with_circuits(group.view, quote)
         age_ms = self.market.age_ms(slot, self.desk.clocks.market_now())
         atr = self.market.rings[5].value(slot, Indicator.ATR)
         return MarketView(
+            market_now=self.desk.clocks.market_now(),
             last_paise=quote.last_price_paise,
             bid_paise=quote.bid_paise,
             ask_paise=quote.ask_paise,

@@ -165,7 +165,7 @@ def _trade_fact(row: Trade) -> TradeFact:
         decision_id=row.decision_id,
         is_approved=row.decision.approved,
         instrument=(row.exchange, row.tradingsymbol, row.product),
-        segment=segment_of(instruments.spec_of(row.exchange, row.tradingsymbol)),
+        segment=segment_of(instruments.spec_of(row.exchange, row.tradingsymbol, row.trading_date)),
         side=Side(row.side),
         opened_at=row.opened_at,
         closed_at=row.closed_at,

@@ -32,6 +32,7 @@ from trading.loop import LoopPass, StrategyLoop
 from trading.market import instruments
 from trading.models import Account, StrategySetting, VenueSession
 from trading.strategies import registry
+from trading.strategies.base import Strategy
 
 WARM_UP_DAYS: Final = 3
 #: no replay takes longer than this on any machine; nobody else wants this account's lease
@@ -117,7 +118,11 @@ class ReplayedDay:
         if drill.pressed is None:
             if any(group.row.state == GroupState.ARMED for group in self.watcher.live):
                 drill.pressed = flatten.request(
-                    self.desk.account, self.desk.session, ExitReason.OPERATOR, asked_by="drill", now=now
+                    self.desk.account,
+                    self.desk.session,
+                    ExitReason.OPERATOR,
+                    asked_by="drill",
+                    clocks=self.clocks,
                 )
                 self.watcher.wake()
                 self.watcher.run_pass()
@@ -214,7 +219,7 @@ def sessions_of(source: MarketSource) -> list[Session]:
     return [one(spec) for spec in source.instruments]
 
 
-def enabled_strategies(account: Account) -> list[registry.Strategy]:
+def enabled_strategies(account: Account) -> list[Strategy]:
     """Those that run by default, unless a row of the account says otherwise."""
     rows = dict(StrategySetting.objects.filter(account=account).values_list("strategy", "enabled"))
     names = [name for name in registry.STRATEGIES if rows.get(name, name in registry.ON_BY_DEFAULT)]

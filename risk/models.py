@@ -11,7 +11,6 @@ from risk.limits import Limits, problems
 from trading.core.enums import PauseReason
 from trading.models import Account, MoneyField, VenueSession, choices
 
-
 LIMIT_NAMES = tuple(field.name for field in fields(Limits))
 
 
@@ -90,7 +89,9 @@ class EntriesOff(models.Model):
         verbose_name_plural = "entries off"
         constraints = [
             UniqueConstraint(
-                fields=["account", "reason"], condition=Q(lifted_at=None), name="one_standing_reason_of_a_kind"
+                fields=["account", "reason"],
+                condition=Q(lifted_at=None),
+                name="one_standing_reason_of_a_kind",
             ),
         ]
 

@@ -81,13 +81,7 @@ def build_chain(number: int = 1) -> Chain:
         target_price=Decimal("24590.10"), first_filled_at=MORNING,
         time_stop_at=MORNING + timedelta(minutes=40),
     )  # fmt: skip
-    OcoLeg.objects.create(
-        group=group,
-        kind="STOP",
-        client_order_id=f"{number:024}",
-        price=Decimal("24450.00"),
-        state="FILLED",
-    )
+    _stop_leg(group, number)
     return Chain(
         account=account, session=session, signal=signal, decision=decision, entry=entry, stop=stop,
         trade=trade, group=group,
@@ -115,7 +109,7 @@ def build_day(number: int = 1) -> Chain:
         criteria=[{"name": "50 signals", "passed": False, "figures": "1 of 50"}], reported_at=MORNING,
     )  # fmt: skip
     Flatten.objects.create(
-        **here, asked_by="operator", reason="OPERATOR", state="FLAT", asked_at=MORNING, finished_at=MORNING
+        **here, asked_by="operator", reason="OPERATOR", state="FLAT", asked_at=MORNING, asked_machine_at=MORNING, finished_at=MORNING
     )
     DayStep.objects.create(
         **here, trading_date=DAY, name="square-off", due_at=MORNING, done_at=MORNING, result={"closed": 1}
@@ -127,7 +121,7 @@ def _order(number: int, letter: str, place: dict[str, object], **fields: object)
     return Order.objects.create(
         **place, **fields, mode="PAPER", client_order_id=f"{letter}{number:023}", tag=f"{letter}{number:019}",
         broker_order_id=f"{letter}{number}", product="MIS", quantity=75, price=Decimal("24500.05"),
-        status="FILLED", filled_quantity=75, average_price=Decimal("24500.05"), asked_at=MORNING,
+        status="FILLED", filled_quantity=75, average_price=Decimal("24500.05"), asked_at=MORNING, asked_machine_at=MORNING,
         updated_at=MORNING,
     )  # fmt: skip
 
@@ -138,7 +132,7 @@ def _history(order: Order, trade: Trade, where: dict[str, object]) -> None:
         order=order, at=MORNING, from_status="ACCEPTED", to_status="FILLED", who="watcher", why="in the book"
     )
     Command.objects.create(
-        order=order, number=1, kind="PLACE", purpose="place", fence=7, intent_at=MORNING, outcome="ACCEPTED",
+        order=order, number=1, kind="PLACE", purpose="place", fence=7, intent_at=MORNING, intent_machine_at=MORNING, outcome="ACCEPTED",
         latency_ms=12.5,
     )  # fmt: skip
     Fill.objects.create(
@@ -146,3 +140,13 @@ def _history(order: Order, trade: Trade, where: dict[str, object]) -> None:
         broker_trade_id=f"T{order.broker_order_id}", side=order.side, quantity=75, price=Decimal("24500.05"),
         filled_at=MORNING, applied_at=MORNING,
     )  # fmt: skip
+
+
+def _stop_leg(group: OcoGroup, number: int) -> None:
+    OcoLeg.objects.create(
+        group=group,
+        kind="STOP",
+        client_order_id=f"{number:024}",
+        price=Decimal("24450.00"),
+        state="FILLED",
+    )

@@ -10,7 +10,7 @@ from django.db.models import Sum
 from risk.rules import AccountSnapshot
 from trading import orders, trades
 from trading.core import order_states
-from trading.core.enums import Exchange, Mode, OrderStatus, Role, Side
+from trading.core.enums import Exchange, Mode, Role, Side
 from trading.core.money import to_inr
 from trading.core.sizing import OpenRisk, heat_inr
 from trading.core.values import Quote
@@ -24,7 +24,7 @@ Quotes = Callable[[str, str], Quote | None]
 def capital_inr(desk: Desk) -> Decimal:
     """What percentages are of: the paper setting, or in LIVE the day's opening balance, pay-in and collateral."""
     if desk.account.mode == Mode.PAPER:
-        return desk.account.paper_capital_inr
+        return Decimal(desk.account.paper_capital_inr)
     funds = desk.broker.funds()
     return funds.opening_balance_inr + funds.intraday_payin_inr + funds.collateral_inr
 
@@ -36,7 +36,7 @@ def snapshot(desk: Desk, quotes: Quotes, capital: Decimal) -> AccountSnapshot:
     waiting = list(
         orders.of_session(desk)
         .filter(role=Role.ENTRY)
-        .exclude(status__in=order_states.CLOSED - {OrderStatus.LOST})
+        .exclude(status__in=order_states.CLOSED)
         .select_related("decision__signal")
     )
     closed = list(trades.of_session(desk).exclude(closed_at=None).order_by("closed_at", "pk"))

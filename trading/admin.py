@@ -133,7 +133,7 @@ class OrderEventInline(ReadOnlyInline):
 class CommandInline(ReadOnlyInline):
     model = Command
     fields = (
-        "number", "kind", "purpose", "intent_at", "outcome", "outcome_at", "latency_ms", "confirmed_at",
+        "number", "kind", "purpose", "intent_at", "outcome", "outcome_machine_at", "latency_ms", "confirmed_at",
         "reason", "fence",
     )  # fmt: skip
 

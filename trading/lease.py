@@ -59,7 +59,8 @@ def renew(held: Held, ttl_s: float = DEFAULT_TTL_S, *, pass_worked: bool = False
             """,
             [ttl_s, pass_worked, held.account_id, held.loop.value, held.fence],
         )
-        return cursor.rowcount == 1
+        renewed: int = cursor.rowcount
+    return renewed == 1
 
 
 def release(held: Held) -> None:
@@ -91,5 +92,7 @@ def take_or_fail(account_id: int, loop: Loop, holder: str, ttl_s: float = DEFAUL
     held = take(account_id, loop, holder, ttl_s)
     if held is None:
         other = Lease.objects.get(account_id=account_id, loop=loop)
-        raise HeldByAnother(f"the {loop.lower()} loop of this account is led by {other.holder}: stop it first")
+        raise HeldByAnother(
+            f"the {loop.lower()} loop of this account is led by {other.holder}: stop it first"
+        )
     return held

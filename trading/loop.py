@@ -130,9 +130,7 @@ class StrategyLoop:
             },
         )
 
-    def _decide(
-        self, found: Iterable[tuple[int, Candle, str, Setup]], seen_s: float, done: LoopPass
-    ) -> None:
+    def _decide(self, found: Iterable[tuple[int, Candle, str, Setup]], seen_s: float, done: LoopPass) -> None:
         """Store all setups as signals, look at the best few, refuse the rest by name."""
         recorded: dict[str, tuple[Signal, int]] = {}
         candidates = []

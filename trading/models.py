@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from django.db import models
 from django.db.models import CheckConstraint, F, Q, UniqueConstraint
+from django.utils import timezone
 
 from trading.core.enums import (
     CommandKind,
@@ -144,7 +145,7 @@ class Signal(models.Model):
         indexes = [models.Index(fields=["session", "trading_date", "-seen_at"], name="signal_by_day")]
 
     def __str__(self) -> str:
-        return f"{self.strategy} {self.side} {self.tradingsymbol} {self.candle_at:%H:%M}"
+        return f"{self.strategy} {self.side} {self.tradingsymbol} {timezone.localtime(self.candle_at):%H:%M}"
 
 
 class Decision(models.Model):
@@ -153,7 +154,9 @@ class Decision(models.Model):
     signal = models.OneToOneField(Signal, on_delete=models.PROTECT)
     approved = models.BooleanField()
     quantity = models.PositiveIntegerField(default=0)
-    reasons = models.JSONField(default=list, help_text='[{"reason": RiskReason, "text": sentence with figures}]')
+    reasons = models.JSONField(
+        default=list, help_text='[{"reason": RiskReason, "text": sentence with figures}]'
+    )
     decided_at = models.DateTimeField()
     mode = models.CharField(max_length=8, choices=choices(Mode))
     limits_version = models.PositiveIntegerField()
@@ -206,8 +209,14 @@ class Order(models.Model):
     status_message = models.CharField(max_length=300, blank=True)
     books_without = models.PositiveIntegerField(default=0, help_text="whole books read that did not show it")
     asked_at = models.DateTimeField()
-    first_seen_at = models.DateTimeField(null=True, blank=True, help_text="first seen in the broker's book")
-    triggered_at = models.DateTimeField(null=True, blank=True, help_text="a stop first seen OPEN")
+    accepted_at = models.DateTimeField(null=True, blank=True, help_text="first seen working or filled")
+    asked_machine_at = models.DateTimeField(help_text="machine time")
+    first_seen_machine_at = models.DateTimeField(
+        null=True, blank=True, help_text="machine time at which the broker's book first showed it"
+    )
+    triggered_machine_at = models.DateTimeField(
+        null=True, blank=True, help_text="machine time at which a stop was first seen OPEN"
+    )
     updated_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True, blank=True)
 
@@ -216,7 +225,9 @@ class Order(models.Model):
         constraints = [
             UniqueConstraint(fields=["client_order_id"], name="order_asked_once"),
             UniqueConstraint(
-                fields=["decision", "slice"], condition=Q(role="ENTRY"), name="one_entry_per_decision_and_slice"
+                fields=["decision", "slice"],
+                condition=Q(role="ENTRY"),
+                name="one_entry_per_decision_and_slice",
             ),
             UniqueConstraint(
                 fields=["account", "session", "trading_date", "broker_order_id"],
@@ -262,8 +273,9 @@ class Command(models.Model):
     arguments = models.JSONField(default=dict)
     fence = models.BigIntegerField(help_text="fencing number of the lease it was written under")
     intent_at = models.DateTimeField()
+    intent_machine_at = models.DateTimeField(help_text="machine time")
     outcome = models.CharField(max_length=10, choices=choices(CommandOutcome), default=CommandOutcome.PENDING)
-    outcome_at = models.DateTimeField(null=True, blank=True)
+    outcome_machine_at = models.DateTimeField(null=True, blank=True, help_text="machine time")
     reason = models.CharField(max_length=300, blank=True)
     latency_ms = models.FloatField(null=True, blank=True)
     confirmed_at = models.DateTimeField(null=True, blank=True, help_text="when the book showed it done")
@@ -361,7 +373,9 @@ class Lease(models.Model):
     holder = models.CharField(max_length=80, blank=True)
     fence = models.BigIntegerField(default=0)
     expires_at = models.DateTimeField(null=True, blank=True, help_text="machine time of the database")
-    pass_at = models.DateTimeField(null=True, blank=True, help_text="machine time of the last pass that worked")
+    pass_at = models.DateTimeField(
+        null=True, blank=True, help_text="machine time of the last pass that worked"
+    )
 
     class Meta:
         constraints = [UniqueConstraint(fields=["account", "loop"], name="lease_once")]

@@ -4,9 +4,8 @@ A placement is never sent again on an unknown outcome: the order is looked for i
 """
 
 from collections.abc import Callable, Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
@@ -15,7 +14,7 @@ from risk.check import Approved
 from trading import sending
 from trading.core import order_states
 from trading.core.enums import CommandKind, CommandOutcome, OrderStatus, OrderType, Role
-from trading.core.values import OrderChange, OrderReport
+from trading.core.values import OrderChange, OrderReport, OrderRequest
 from trading.desk import Desk
 from trading.models import Command, Decision, Order, OrderEvent
 from trading.sending import Answer
@@ -45,9 +44,7 @@ def of_session(desk: Desk) -> QuerySet[Order]:
 
 def unresolved(desk: Desk) -> QuerySet[Order]:
     """Orders that may still change: in flight, open, or LOST (which stays watched until the day ends)."""
-    return of_session(desk).filter(
-        status__in=[*order_states.OPEN, *order_states.IN_FLIGHT, OrderStatus.LOST]
-    )
+    return of_session(desk).filter(status__in=[*order_states.OPEN, *order_states.IN_FLIGHT, OrderStatus.LOST])
 
 
 def submit(
@@ -65,35 +62,11 @@ def submit(
     Raises FenceLost or BudgetSpent before anything was written, IntegrityError when the id was used before.
     """
     request = approved.request
-    now = desk.clocks.market_now()
     opens_risk = request.role is Role.ENTRY
     with transaction.atomic():
         sending.claim(desk, opens_risk=opens_risk, uses_all=purpose == "close")
-        order = Order.objects.create(
-            account=desk.account,
-            session=desk.session,
-            trading_date=desk.trading_date,
-            mode=desk.account.mode,
-            decision=decision,
-            entry=entry,
-            group_number=group_number,
-            slice=slice,
-            role=request.role,
-            client_order_id=request.client_order_id,
-            tag=request.tag,
-            exchange=request.exchange,
-            tradingsymbol=request.tradingsymbol,
-            side=request.side,
-            product=request.product,
-            order_type=request.order_type,
-            quantity=request.quantity,
-            price=request.price,
-            trigger_price=request.trigger_price,
-            status=OrderStatus.SUBMITTED,
-            asked_at=now,
-            updated_at=now,
-        )
-        _remember_event(order, "", who=desk.lease.holder, why=purpose, now=now)
+        order = _remember(desk, request, decision, entry, group_number, slice)
+        _remember_event(order, "", who=desk.lease.holder, why=purpose, now=order.asked_at)
         command = _intend(desk, order, CommandKind.PLACE, purpose, {})
     answer = _carry_out(desk, command, lambda: desk.broker.place(request), opens_risk=opens_risk)
     placed = {
@@ -133,9 +106,7 @@ def cancel(desk: Desk, order: Order, *, purpose: str = "cancel") -> Command:
     with transaction.atomic():
         sending.claim(desk, opens_risk=False, uses_all=True)
         command = _intend(desk, order, CommandKind.CANCEL, purpose, {})
-    _carry_out(
-        desk, command, _no_value(lambda: desk.broker.cancel(order.broker_order_id)), opens_risk=False
-    )
+    _carry_out(desk, command, _no_value(lambda: desk.broker.cancel(order.broker_order_id)), opens_risk=False)
     return command
 
 
@@ -150,7 +121,8 @@ def apply_report(desk: Desk, order_id: int, report: OrderReport) -> bool:
         order = Order.objects.select_for_update(of=("self",)).get(pk=order_id)
         if report.filled_quantity < order.filled_quantity:
             return False
-        settled = _settle_changes(order, report, now)
+        machine_now = desk.clocks.machine_now()
+        settled = _settle_changes(order, report, now, machine_now)
         before = _fingerprint(order)
         was = order.filled_quantity
         order.broker_order_id = report.broker_order_id
@@ -161,11 +133,15 @@ def apply_report(desk: Desk, order_id: int, report: OrderReport) -> bool:
         order.average_price = report.average_price.quantize(AVERAGE) or order.average_price
         order.status_message = report.status_message[:300]
         order.quantity = max(report.quantity, report.filled_quantity, 1)
-        order.first_seen_at = order.first_seen_at or now
+        order.first_seen_machine_at = order.first_seen_machine_at or machine_now
+        if report.status in order_states.OPEN or report.filled_quantity:
+            order.accepted_at = order.accepted_at or now
         order.books_without = 0
         if report.raw_status == "OPEN" and order.role == Role.STOP and order.order_type == OrderType.SL:
-            order.triggered_at = order.triggered_at or now
-        moved = order_states.next_status(OrderStatus(order.status), report.status)
+            order.triggered_machine_at = order.triggered_machine_at or machine_now
+        # A row whose status word nobody knows was still seen: its quantities count, our status stays.
+        seen = report.status if report.status is not OrderStatus.UNKNOWN else OrderStatus(order.status)
+        moved = order_states.next_status(OrderStatus(order.status), seen)
         if moved != order.status or order.filled_quantity != was:
             cause = {"raw_status": report.raw_status, "filled_quantity": report.filled_quantity}
             _move(order, moved, who="broker", why=report.status_message or "book", now=now, cause=cause)
@@ -189,7 +165,7 @@ def says_nothing_new(order: Order, report: OrderReport) -> bool:
         and order.price == report.price
         and order.trigger_price == report.trigger_price
         and order.books_without == 0
-        and order.first_seen_at is not None
+        and order.first_seen_machine_at is not None
     )
 
 
@@ -215,7 +191,7 @@ def note_absence(desk: Desk, order: Order) -> OrderStatus:
         order = Order.objects.select_for_update(of=("self",)).get(pk=order.pk)
         order.books_without += 1
         status = OrderStatus(order.status)
-        waited = now - order.asked_at
+        waited = desk.clocks.machine_now() - order.asked_machine_at
         in_doubt = status in (OrderStatus.SUBMITTED, OrderStatus.UNKNOWN)
         if in_doubt and waited > UNKNOWN_ENTRY_UNTIL and order.books_without >= 2:
             why = f"not in {order.books_without} books, {waited.total_seconds():.0f} s after it was asked"
@@ -226,7 +202,7 @@ def note_absence(desk: Desk, order: Order) -> OrderStatus:
 
 def settle_interrupted(desk: Desk) -> int:
     """After a restart: an intent whose outcome was never written is UNKNOWN, and is looked for in the book."""
-    now = desk.clocks.market_now()
+    now, machine_now = desk.clocks.market_now(), desk.clocks.machine_now()
     hanging = Command.objects.filter(
         order__account=desk.account, order__session=desk.session, outcome=CommandOutcome.PENDING
     ).exclude(fence=desk.lease.fence)
@@ -234,7 +210,7 @@ def settle_interrupted(desk: Desk) -> int:
     for command in hanging.select_related("order"):
         with transaction.atomic():
             order = Order.objects.select_for_update(of=("self",)).get(pk=command.order_id)
-            command.outcome, command.outcome_at = CommandOutcome.UNKNOWN, now
+            command.outcome, command.outcome_machine_at = CommandOutcome.UNKNOWN, machine_now
             command.reason = "the process ended between intent and outcome"
             command.save()
             if order.status == OrderStatus.SUBMITTED:
@@ -244,9 +220,43 @@ def settle_interrupted(desk: Desk) -> int:
     return count
 
 
-def _intend(
-    desk: Desk, order: Order, kind: CommandKind, purpose: str, arguments: dict[str, str]
-) -> Command:
+def _remember(
+    desk: Desk,
+    request: OrderRequest,
+    decision: Decision | None,
+    entry: Order | None,
+    group_number: int | None,
+    slice: int,
+) -> Order:
+    now = desk.clocks.market_now()
+    return Order.objects.create(
+        account=desk.account,
+        session=desk.session,
+        trading_date=desk.trading_date,
+        mode=desk.account.mode,
+        decision=decision,
+        entry=entry,
+        group_number=group_number,
+        slice=slice,
+        role=request.role,
+        client_order_id=request.client_order_id,
+        tag=request.tag,
+        exchange=request.exchange,
+        tradingsymbol=request.tradingsymbol,
+        side=request.side,
+        product=request.product,
+        order_type=request.order_type,
+        quantity=request.quantity,
+        price=request.price,
+        trigger_price=request.trigger_price,
+        status=OrderStatus.SUBMITTED,
+        asked_at=now,
+        asked_machine_at=desk.clocks.machine_now(),
+        updated_at=now,
+    )
+
+
+def _intend(desk: Desk, order: Order, kind: CommandKind, purpose: str, arguments: dict[str, str]) -> Command:
     return Command.objects.create(
         order=order,
         number=order.commands.count() + 1,
@@ -255,18 +265,17 @@ def _intend(
         arguments=arguments,
         fence=desk.lease.fence,
         intent_at=desk.clocks.market_now(),
+        intent_machine_at=desk.clocks.machine_now(),
     )
 
 
-def _carry_out(
-    desk: Desk, command: Command, call: Callable[[], str | None], *, opens_risk: bool
-) -> Answer:
+def _carry_out(desk: Desk, command: Command, call: Callable[[], str | None], *, opens_risk: bool) -> Answer:
     answer = sending.carry_out(desk, call, opens_risk=opens_risk, intent_s=desk.clocks.monotonic_s())
     command.outcome = answer.outcome
-    command.outcome_at = desk.clocks.market_now()
+    command.outcome_machine_at = desk.clocks.machine_now()
     command.reason = answer.reason
     command.latency_ms = answer.latency_ms
-    command.save(update_fields=["outcome", "outcome_at", "reason", "latency_ms"])
+    command.save(update_fields=["outcome", "outcome_machine_at", "reason", "latency_ms"])
     return answer
 
 
@@ -279,7 +288,13 @@ def _no_value(call: Callable[[], None]) -> Callable[[], str | None]:
 
 
 def _move(
-    order: Order, to: OrderStatus, *, who: str, why: str, now: Any, cause: dict[str, object] | None = None
+    order: Order,
+    to: OrderStatus,
+    *,
+    who: str,
+    why: str,
+    now: datetime,
+    cause: dict[str, object] | None = None,
 ) -> None:
     """The writer of `status`. The caller holds the row's lock and saves it."""
     was = order.status
@@ -293,7 +308,7 @@ def _move(
 
 
 def _remember_event(
-    order: Order, was: str, *, who: str, why: str, now: Any, cause: dict[str, object] | None = None
+    order: Order, was: str, *, who: str, why: str, now: datetime, cause: dict[str, object] | None = None
 ) -> None:
     OrderEvent.objects.create(
         order=order,
@@ -307,7 +322,7 @@ def _remember_event(
     )
 
 
-def _settle_changes(order: Order, report: OrderReport, now: Any) -> bool:
+def _settle_changes(order: Order, report: OrderReport, now: datetime, machine_now: datetime) -> bool:
     """Compare open MODIFY commands with the book: shown → confirmed; not shown in time → refused by the exchange."""
     settled = False
     open_changes = order.commands.filter(
@@ -320,7 +335,7 @@ def _settle_changes(order: Order, report: OrderReport, now: Any) -> bool:
     for command in open_changes:
         if _shows(report, command.arguments) or report.status in order_states.CLOSED:
             command.confirmed_at = now
-        elif command.outcome_at and now - command.outcome_at > CHANGE_SHOWS_WITHIN:
+        elif command.outcome_machine_at and machine_now - command.outcome_machine_at > CHANGE_SHOWS_WITHIN:
             command.outcome = CommandOutcome.REFUSED
             command.reason = (report.status_message or "the book still shows the old values")[:300]
         else:
@@ -338,9 +353,7 @@ def _shows(report: OrderReport, arguments: dict[str, str]) -> bool:
         return False
     # A LIMIT row may keep or drop its old trigger: the trigger only says something while the order is a stop.
     prices = ("price", "trigger_price") if report.order_type == OrderType.SL else ("price",)
-    return all(
-        getattr(report, name) == Decimal(arguments[name]) for name in prices if name in arguments
-    )
+    return all(getattr(report, name) == Decimal(arguments[name]) for name in prices if name in arguments)
 
 
 def _fingerprint(order: Order) -> tuple[object, ...]:
@@ -355,7 +368,8 @@ def _fingerprint(order: Order) -> tuple[object, ...]:
         order.filled_quantity,
         order.average_price,
         order.status_message,
-        order.first_seen_at,
-        order.triggered_at,
+        order.accepted_at,
+        order.first_seen_machine_at,
+        order.triggered_machine_at,
         order.books_without,
     )

@@ -53,7 +53,9 @@ def claim(desk: Desk, *, opens_risk: bool, uses_all: bool = False) -> None:
     limits = state.limits_in_force(desk.account.pk).value()
     last_second = sent.filter(intent_at__gt=now - timedelta(seconds=1))
     if last_second.count() >= limits.orders_per_s:
-        raise BudgetSpent(f"{limits.orders_per_s} orders in the last second: the broker would refuse the next")
+        raise BudgetSpent(
+            f"{limits.orders_per_s} orders in the last second: the broker would refuse the next"
+        )
     if opens_risk and last_second.filter(order__role=Role.ENTRY).count() >= limits.entries_per_s:
         raise BudgetSpent(f"{limits.entries_per_s} entries in the last second: the rest is kept for exits")
     last_minute = sent.filter(intent_at__gt=now - timedelta(minutes=1))

@@ -115,9 +115,7 @@ def charges_of_fills(trade: Trade) -> Decimal:
         key = (order_id, side)
         values[key] = values.get(key, Decimal(0)) + quantity * price
     notes = (
-        charges.charges_of_value(
-            segment, Side(side), value, trade_date=trade.trading_date, exchange=exchange
-        )
+        charges.charges_of_value(segment, Side(side), value, trade_date=trade.trading_date, exchange=exchange)
         for (_, side), value in values.items()
     )
     return charges.sum_charges(notes).total_inr

@@ -1,4 +1,4 @@
-"""One recorded day replayed, judged and stored, in this process or in one of its own; failures in plain words."""
+"""Recorded days replayed, judged and stored, here or in processes of their own; failures in plain words."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence

@@ -93,6 +93,7 @@ def short(**changes) -> GroupView:
 def market(last_paise: int = 100_500, **changes) -> MarketView:
     """Fresh, one tick each side of the last price, no candle just closed."""
     usual = MarketView(
+        market_now=NOW,
         last_paise=last_paise,
         bid_paise=last_paise - 5,
         ask_paise=last_paise + 5,

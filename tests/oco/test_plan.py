@@ -31,7 +31,7 @@ CASES = {
         [RestStop(75, 99_000, 98_700)],
     ),
     "a short gets its stop above": (short(**BARE), market(), [RestStop(75, 101_000, 101_305)]),
-    "a stop needs no tick": (group(**BARE), MarketView(), [RestStop(75, 99_000, 98_700)]),
+    "a stop needs no tick": (group(**BARE), MarketView(market_now=NOW), [RestStop(75, 99_000, 98_700)]),
     "a partly filled entry is protected for what it has": (
         group(**BARE, entered_quantity=25, entry_is_working=True),
         market(),
@@ -180,7 +180,7 @@ CASES = {
     ),
     "without any price at all too": (
         group(close_reason=DEAD_MAN),
-        MarketView(),
+        MarketView(market_now=NOW),
         [CloseExit(98_700, DEAD_MAN)],
     ),
     "closing waits for a change in flight": (

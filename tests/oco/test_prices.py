@@ -9,7 +9,7 @@ from oco.prices import (
     within_circuits,
 )
 from oco.views import MarketView, PriceGrid
-from tests.oco.plan_builders import POLICY, market
+from tests.oco.plan_builders import NOW, POLICY, market
 from trading.core.enums import Side
 
 GRID = PriceGrid(tick_size_paise=5)
@@ -62,7 +62,7 @@ def test_the_furthest_price_ends_at_five_per_cent():
     ],
 )
 def test_without_a_fresh_price_the_worse_of_stop_and_last_price_counts(last, exit_side, stop, furthest):
-    stale = MarketView(last_paise=last, age_s=60.0)
+    stale = MarketView(market_now=NOW, last_paise=last, age_s=60.0)
     assert furthest_limit_paise(exit_side, stale, stop, POLICY, GRID) == furthest
 
 
@@ -98,7 +98,7 @@ def test_a_target_is_taken_at_the_stops_own_limit_or_as_far_as_the_protection_go
         (SELL, market(102_000, ask_paise=102_000), True),
         (SELL, market(102_000, ask_paise=102_005), False),
         (SELL, market(102_000, ask_paise=0), False),
-        (BUY, MarketView(), False),
+        (BUY, MarketView(market_now=NOW), False),
     ],
 )
 def test_a_target_is_touched_by_the_quote_we_would_trade_at(side, quotes, touched):

@@ -47,7 +47,7 @@ class SessionExpired(BrokerError):
 
 
 class Broker(Protocol):
-    """Three honest implementations: KiteBroker (over HTTP), PaperBroker (exchange core in-process), ScriptedBroker (tests).
+    """Three implementations: KiteBroker (HTTP), PaperBroker (exchange in-process), ScriptedBroker (tests).
 
     Reads raise BrokerUnavailable or SessionExpired. Writes raise any of the four.
     """
@@ -56,11 +56,11 @@ class Broker(Protocol):
 
     @property
     def venue_session(self) -> str:
-        """Which run of the venue the books belong to; empty at PRODUCTION, where order ids are unique for the day."""
+        """The venue's run that the books are of; empty at PRODUCTION, whose ids are unique for the day."""
         ...
 
     def place(self, request: OrderRequest) -> str:
-        """Ask for a new order; returns the broker_order_id. Accepted is not placed at the exchange: the book confirms."""
+        """Ask for a new order; returns the broker_order_id. Accepted is not yet placed: the book confirms."""
         ...
 
     def modify(self, broker_order_id: str, change: OrderChange) -> None: ...

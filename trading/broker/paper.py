@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from trading.broker.base import BrokerError
 from trading.broker.kite import parse
+from trading.broker.kite.books import Book
 from trading.broker.kite.errors import KiteFailure, Stage, read_error, write_error
 from trading.core.clocks import VirtualClocks
 from trading.core.values import FillReport, Funds, OrderChange, OrderReport, OrderRequest, PositionReport
@@ -40,6 +41,8 @@ class PaperBroker:
         self._clocks = clocks
         self._latency = latency
         self._stream = Random(f"{seed}/http")
+        self._orders = Book(parse.order_reports, "order_id")
+        self._fills = Book(parse.fill_reports, "trade_id")
 
     def place(self, request: OrderRequest) -> str:
         fields = parse.place_fields(request)
@@ -53,14 +56,14 @@ class PaperBroker:
         self._write(lambda: self._venue.cancel(broker_order_id, self._clocks.market_now()))
 
     def order_reports(self) -> list[OrderReport]:
-        return _all(parse.order_reports(self._read(self._venue.order_rows), self._today()))
+        return _all(self._orders.read(self._read(self._venue.order_rows), self._today()))
 
     def order_history(self, broker_order_id: str) -> list[OrderReport]:
         rows = self._read(lambda: self._venue.order_history_rows(broker_order_id))
         return _all(parse.order_reports(rows, self._today()))
 
     def fill_reports(self) -> list[FillReport]:
-        return _all(parse.fill_reports(self._read(self._venue.trade_rows), self._today()))
+        return _all(self._fills.read(self._read(self._venue.trade_rows), self._today()))
 
     def position_reports(self) -> list[PositionReport]:
         return _all(parse.position_reports(self._read(self._venue.position_rows)["net"]))
@@ -74,7 +77,7 @@ class PaperBroker:
         return parse.margin_required_inr(rows)
 
     def order_updates(self) -> list[OrderReport]:
-        """What the update socket said since the last call. Takes no time; it only wakes, the books are the truth."""
+        """What the update socket said since the last call, for free. It only wakes; the books are true."""
         return _all(parse.order_reports(self._venue.drain_updates(), self._today()))
 
     def _today(self) -> date:

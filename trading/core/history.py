@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trading.core.candles import HIGH, LOW, OPENED_AT_S, Bars, Ints
+from trading.core.candles import CLOSE, HIGH, LOW, OPENED_AT_S, Bars, Ints
 from trading.core.indicators import Floats, Indicator
 from trading.core.session import Session
 from trading.core.values import InstrumentSpec
@@ -67,35 +67,47 @@ class OpeningRange:
 
     high_paise: int
     low_paise: int
+    #: minutes since then that closed beyond it
+    closes_above: int
+    closes_below: int
 
 
 class OpeningRanges:
-    """Every slot's range between the open and the start of entries, from this session's minutes alone."""
+    """Every slot's range between the open and the start of entries, and how often minutes since closed beyond
+    it.
+    """
 
     def __init__(self, sessions: Sequence[Session]) -> None:
         self._opens_s = np.array([int(each.opens_at.timestamp()) for each in sessions], np.int64)
         self._ends_s = np.array([int(each.entries_from.timestamp()) for each in sessions], np.int64)
-        self._last_end_s = int(self._ends_s.max(initial=0))
-        self._high = np.zeros(len(sessions), np.int64)
-        self._low = np.full(len(sessions), 2**62, np.int64)
-        self._candles = np.zeros(len(sessions), np.int64)
+        size = len(sessions)
+        self._high, self._low = np.zeros(size, np.int64), np.full(size, 2**62, np.int64)
+        self._candles, self._above, self._below = (np.zeros(size, np.int64) for _ in range(3))
 
     def update(self, slots: Ints, rows: Ints) -> None:
-        """Take one closed minute for each of `slots`; those outside the range's time change nothing."""
-        labels = rows[:, OPENED_AT_S]
-        if labels.min() >= self._last_end_s:
-            return
-        inside = (labels >= self._opens_s[slots]) & (labels < self._ends_s[slots])
-        mine, rows = slots[inside], rows[inside]
-        self._high[mine] = np.maximum(self._high[mine], rows[:, HIGH])
-        self._low[mine] = np.minimum(self._low[mine], rows[:, LOW])
-        self._candles[mine] += 1
+        """Take one closed minute for each of `slots`; those of earlier days change nothing."""
+        labels, closes = rows[:, OPENED_AT_S], rows[:, CLOSE]
+        is_after = labels >= self._ends_s[slots]
+        inside = ~is_after & (labels >= self._opens_s[slots])
+        if inside.any():
+            mine = slots[inside]
+            self._high[mine] = np.maximum(self._high[mine], rows[inside, HIGH])
+            self._low[mine] = np.minimum(self._low[mine], rows[inside, LOW])
+            self._candles[mine] += 1
+        if is_after.any():
+            self._above[slots] += is_after & (closes > self._high[slots])
+            self._below[slots] += is_after & (closes < self._low[slots])
 
     def of(self, slot: int) -> OpeningRange | None:
         """None while too few minutes of it traded."""
         if self._candles[slot] < OPENING_RANGE_MIN_CANDLES:
             return None
-        return OpeningRange(high_paise=int(self._high[slot]), low_paise=int(self._low[slot]))
+        return OpeningRange(
+            high_paise=int(self._high[slot]),
+            low_paise=int(self._low[slot]),
+            closes_above=int(self._above[slot]),
+            closes_below=int(self._below[slot]),
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

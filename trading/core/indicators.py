@@ -68,9 +68,7 @@ class Averages:
         self._seeded_after = int((self._seed + self._late).max())
 
     def update(self, slots: Ints, count: Ints, inputs: Floats) -> Floats:
-        """`count` is each slot's candles, this one included; inputs of a row before its first must be 0. NaN:
-        seeding.
-        """
+        """`count` is each slot's candles with this one. Inputs before a first must be 0. NaN: too few."""
         old = self.value[:, slots]
         new = old + self._weight * (inputs - old)
         if count.min() > self._seeded_after:
@@ -94,6 +92,7 @@ def _exponential(bars: int) -> tuple[int, float, int, int]:
 
 #: the first bars - 1 movements seed ADX's sums, as a sum over `bars`: the n-th already smooths
 _MOVEMENT = (WILDER_BARS - 1, 1 / WILDER_BARS, WILDER_BARS, 1)
+#: in the order in which `Indicators.update` stacks their inputs
 _AVERAGES = (
     _wilder(WILDER_BARS),
     _wilder(SUPERTREND_BARS),

@@ -106,8 +106,7 @@ class MarketState:
         closed: list[ClosedCandles] = []
         while len(rows):
             mine = slots[rows]
-            # Assigning backwards leaves each slot's first row: a token twice in a frame is two ticks, in
-            # order.
+            # Assigning backwards keeps each slot's first row: a token twice in a frame is two ticks.
             self._place[mine[::-1]] = rows[::-1]
             first = self._place[mine] == rows
             if first.all():
@@ -196,9 +195,7 @@ class MarketState:
         return all(ring.count[slot] >= SLOW_BARS for ring in self.rings.values())
 
     def _index_tokens(self) -> None:
-        """A token is (exchange_token << 8) + segment, so one table over base[segment] + exchange_token finds
-        a slot.
-        """
+        """A token is (exchange_token << 8) + segment: look up base[segment] + exchange_token."""
         self._slot_by_token = {spec.instrument_token: slot for slot, spec in enumerate(self.specs)}
         if len(self._slot_by_token) != len(self.specs):
             raise ValueError("an instrument token is listed twice: each instrument may have one slot")

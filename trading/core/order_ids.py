@@ -45,7 +45,7 @@ def order_client_id(
     role: Role,
     group: int | str | None = None,
     attempt: int = 0,
-    slice: int = 0,  # noqa: A002 - the word of the trade: one order of a quantity above the freeze
+    slice: int = 0,
 ) -> str:
     """24 hex characters that name one order of a plan: its role, exit group, attempt and freeze slice.
 

@@ -65,7 +65,7 @@ SEED_WORDS: dict[str, frozenset[OrderStatus]] = {
 }
 
 
-class IllegalTransition(ValueError):  # noqa: N818 - the word of the state table
+class IllegalTransition(ValueError):
     """A move outside the table. The order keeps its status; the report is kept for a human."""
 
     def __init__(self, current: OrderStatus, reported: OrderStatus) -> None:

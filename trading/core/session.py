@@ -13,7 +13,7 @@ from trading.core.values import InstrumentSpec
 IST = ZoneInfo("Asia/Kolkata")
 
 
-class MissingCalendarYear(Exception):  # noqa: N818 - the name says what is missing
+class MissingCalendarYear(Exception):
     """The calendar has no holidays for a year, so nobody can say which of its days trade."""
 
     def __init__(self, year: int) -> None:

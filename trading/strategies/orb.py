@@ -26,8 +26,8 @@ class OpeningRangeBreakout(Strategy):
         opening = history.opening_range()
         if opening is None:
             return Warming(needs="the opening range: too few of the first fifteen minutes have a candle")
-        side = _breakout_side(candle.close_paise, opening)
-        if side is None or _broke_before(side, history, opening):
+        side = _first_breakout(candle.close_paise, opening)
+        if side is None:
             return None
         atr = history.value(Indicator.ATR, RISK_INTERVAL_MIN)
         if not atr > 0:
@@ -49,16 +49,8 @@ class OpeningRangeBreakout(Strategy):
         )
 
 
-def _breakout_side(close_paise: int, opening: OpeningRange) -> Side | None:
-    if close_paise > opening.high_paise:
+def _first_breakout(close_paise: int, opening: OpeningRange) -> Side | None:
+    """The side on which this close is the day's first beyond the range; the range's counts include it."""
+    if close_paise > opening.high_paise and opening.closes_above == 1:
         return Side.BUY
-    return Side.SELL if close_paise < opening.low_paise else None
-
-
-def _broke_before(side: Side, history: History, opening: OpeningRange) -> bool:
-    """Whether an earlier candle since the range ended closed beyond the same edge."""
-    today = history.today(1)
-    after = today.opened_at_s >= int(history.session.entries_from.timestamp())
-    closes = today.close[after][:-1]
-    beyond = closes > opening.high_paise if side is Side.BUY else closes < opening.low_paise
-    return bool(beyond.any())
+    return Side.SELL if close_paise < opening.low_paise and opening.closes_below == 1 else None

@@ -1,4 +1,4 @@
-"""`manage.py replay_day`: recorded days once more, through both passes, each with a burn-in report at its end."""
+"""`manage.py replay_day`: recorded days once more, through both passes, each with its burn-in report."""
 
 import argparse
 import json
@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from reporting import text
 from reporting.burnin import Report, as_json
 from reporting.management.day_jobs import DayFailed, DayJob, replay, replay_all
+from reporting.management.schema import bring_up_to_date
 from trading.core.session import DayTimes, at
 from trading.exchange.gfdl import BrokenMarketData, find_days
 
@@ -38,10 +39,9 @@ def at_least_one(words: str) -> int:
 
 class Command(BaseCommand):
     help = (
-        "Replay recorded days as fast as they go and report each as a burn-in day. Exit code 0: every criterion "
-        "true and no problem; 3: a named criterion false or a problem found; 2: it could not be done."
+        "Replay recorded days as fast as they go and report each as a burn-in day. Exit code 0: every "
+        "criterion true, no problem; 3: a named criterion false or a problem found; 2: it could not be done."
     )
-    requires_migrations_checks = True
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -67,6 +67,7 @@ class Command(BaseCommand):
                 f"{folder} is no folder: give --data the folder with the recorded minutes",
                 returncode=BAD_USAGE,
             )
+        bring_up_to_date()
         try:
             days = self._days(folder, options)
         except (DayFailed, BrokenMarketData) as error:

@@ -3,7 +3,7 @@ from datetime import datetime
 import numpy as np
 import pytest
 
-from tests.trading.market import minutes, second
+from tests.trading.market_builders import minutes, second
 from trading.core.candles import IST, Bars, ClosedCandles, join_minutes
 
 

@@ -3,7 +3,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from tests.trading.market import DAY, joined, market_of, minutes, second, share
+from tests.trading.market_builders import DAY, joined, market_of, minutes, second, share
 from trading.core.indicators import Indicator
 
 A = share()
@@ -45,6 +45,7 @@ def test_the_opening_range_is_of_today_from_quarter_past_until_half_past():
     opening = history_of(joined(yesterday, today)).opening_range()
     assert opening is not None
     assert (opening.high_paise, opening.low_paise) == (1020, 990)
+    assert (opening.closes_above, opening.closes_below) == (1, 1)
 
 
 @pytest.mark.parametrize(("first", "candles", "known"), [("09:20", 10, True), ("09:21", 9, False)])

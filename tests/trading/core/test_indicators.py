@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import talib
 
-from tests.trading.market import joined, minutes, second
+from tests.trading.market_builders import joined, minutes, second
 from trading.core.candles import Bars
 from trading.core.indicators import Indicator, Indicators, batch
 

@@ -4,7 +4,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.trading.market import DAY, frame, future, joined, market_of, minutes, moment, second, share
+from tests.trading.market_builders import (
+    DAY,
+    frame,
+    future,
+    joined,
+    market_of,
+    minutes,
+    moment,
+    second,
+    share,
+)
 from trading.core.candles import join_minutes
 from trading.core.indicators import Indicator, batch
 

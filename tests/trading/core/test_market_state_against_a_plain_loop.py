@@ -5,7 +5,7 @@ from collections import defaultdict
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.trading.market import Tick, frame, future, market_of, moment, share
+from tests.trading.market_builders import Tick, frame, future, market_of, moment, share
 
 SPECS = (share(1594), share(3), future(7, "NIFTY"))
 

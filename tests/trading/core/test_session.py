@@ -2,7 +2,7 @@ from datetime import date, datetime, time
 
 import pytest
 
-from tests.trading.market import future, share
+from tests.trading.market_builders import future, share
 from trading.core.holidays import DEFAULT_HOLIDAYS, default_calendar
 from trading.core.session import (
     IST,

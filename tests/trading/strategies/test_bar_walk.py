@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from tests.trading.market import MARKET_DATA, future, joined, market_of, recorded_days, second
+from tests.trading.market_builders import MARKET_DATA, future, joined, market_of, recorded_days, second
 from trading.core.enums import Side
 from trading.core.indicators import Indicator
 from trading.strategies.bar_walk import Seen, walk

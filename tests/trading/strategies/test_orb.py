@@ -2,7 +2,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from tests.trading.market import DAY, joined, market_of, minutes, share
+from tests.trading.market_builders import DAY, joined, market_of, minutes, share
 from trading.core.enums import Side
 from trading.strategies.bar_walk import Seen, walk
 from trading.strategies.base import Warming

@@ -3,7 +3,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from tests.trading.market import DAY, minutes, second, share
+from tests.trading.market_builders import DAY, minutes, second, share
 from trading.core.candles import Bars, join_minutes
 from trading.core.enums import Side
 from trading.core.history import CandleRing, History, OpeningRanges

@@ -3,7 +3,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from tests.trading.market import DAY, second, share
+from tests.trading.market_builders import DAY, second, share
 from trading.core.enums import Side
 from trading.core.history import CandleRing, History, OpeningRanges
 from trading.core.indicators import Indicator

@@ -11,6 +11,7 @@ import structlog
 
 from trading.broker.base import BrokerRefused
 from trading.broker.kite import parse
+from trading.broker.kite.books import Book
 from trading.broker.kite.connection import (
     CONNECT_TIMEOUT_S,
     READ_TIMEOUT_S,
@@ -19,6 +20,7 @@ from trading.broker.kite.connection import (
 )
 from trading.broker.kite.environment import KiteEnvironment
 from trading.broker.kite.errors import KiteFailure, Stage, read_error, write_error
+from trading.core.candles import Bars
 from trading.core.clocks import Clocks
 from trading.core.enums import Exchange, OrderType
 from trading.core.session import IST
@@ -77,6 +79,8 @@ class KiteBroker:
             environment, api_key=api_key, access_token=access_token, timeouts_s=timeouts_s
         )
         self._kite.venue_session = venue_session
+        self._orders = Book(parse.order_reports, "order_id")
+        self._fills = Book(parse.fill_reports, "trade_id")
 
     @property
     def venue_session(self) -> str:
@@ -100,7 +104,7 @@ class KiteBroker:
             self._kite.cancel_order(variety=VARIETY, order_id=broker_order_id)
 
     def order_reports(self) -> list[OrderReport]:
-        return self._noting(parse.order_reports(self._rows("orders"), self._today()))
+        return self._noting(self._orders.read(self._rows("orders"), self._today()))
 
     def order_history(self, broker_order_id: str) -> list[OrderReport]:
         rows = self._rows("order.info", order_id=broker_order_id)
@@ -108,7 +112,7 @@ class KiteBroker:
 
     def fill_reports(self) -> list[FillReport]:
         # Not the client's own trades(): one row of the year 0 makes it lose the whole book.
-        return self._noting(parse.fill_reports(self._rows("trades"), self._today()))
+        return self._noting(self._fills.read(self._rows("trades"), self._today()))
 
     def position_reports(self) -> list[PositionReport]:
         with failures_as(read_error):
@@ -142,6 +146,15 @@ class KiteBroker:
         with failures_as(read_error), _readable():
             rows = _dict(self._kite._get("market.quote", params={"i": list(names)}))
             return {name: parse.quote(row, self._today()) for name, row in rows.items()}
+
+    def minute_bars(self, instrument_token: int, begin: datetime, end: datetime) -> Bars:
+        """Closed one-minute bars from `begin` to before `end`: at most 60 days, three calls a second."""
+        now = self._clocks.market_now()
+        params = {"from": parse.stamp(begin), "to": parse.stamp(end), "continuous": 0, "oi": 0}
+        args = {"instrument_token": instrument_token, "interval": "minute"}
+        with failures_as(read_error), _readable():
+            answer = _dict(self._kite._get("market.historical", url_args=args, params=params))
+            return parse.minute_bars(_list_of_lists(answer.get("candles")), until=min(end, now))
 
     def instrument_lines(self, exchange: Exchange) -> Iterator[str]:
         """The lines of the day's instrument file of one exchange, for `instruments.read_specs`."""
@@ -198,6 +211,12 @@ def _list(data: Any) -> list[Mapping[str, Any]]:
         return []
     if not isinstance(data, list) or not all(isinstance(row, dict) for row in data):
         raise _unreadable("a list of rows was asked for and something else came")
+    return data
+
+
+def _list_of_lists(data: Any) -> list[list[Any]]:
+    if not isinstance(data, list) or not all(isinstance(row, list) for row in data):
+        raise _unreadable("a list of candles was asked for and something else came")
     return data
 
 

@@ -6,11 +6,14 @@ and are passed over.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal, InvalidOperation
 from typing import Any, TypeVar
 
+import numpy as np
+
+from trading.core.candles import Bars
 from trading.core.enums import Exchange, OrderStatus, OrderType, Side
 from trading.core.session import IST
 from trading.core.values import (
@@ -177,6 +180,30 @@ def quote(row: Row, trading_date: date) -> Quote:
     )
 
 
+def minute_bars(candles: Iterable[Sequence[Any]], *, until: datetime) -> Bars:
+    """Read /instruments/historical's minute candles that had closed by `until`: the last one is still
+    forming.
+
+    Kite labels a candle by its start. Raises UnreadableRow.
+    """
+    rows = []
+    for candle in candles:
+        try:
+            opened_at_s = int(moment(str(candle[0]), until.date()).timestamp())
+            prices = [int((Decimal(str(price)) * 100).to_integral_value()) for price in candle[1:5]]
+            if opened_at_s + 60 <= until.timestamp():
+                rows.append((opened_at_s, *prices, int(candle[5])))
+        except (IndexError, TypeError, ValueError, InvalidOperation) as error:
+            raise UnreadableRow(f"candle {list(candle)!r}: {error}") from error
+    columns = np.array(rows, np.int64).reshape(-1, 6).T
+    try:
+        return Bars(
+            **dict(zip(("opened_at_s", "open", "high", "low", "close", "volume"), columns, strict=True))
+        )
+    except ValueError as error:
+        raise UnreadableRow(f"candles: {error}") from error
+
+
 def order_reports(rows: Iterable[Row], trading_date: date) -> tuple[list[OrderReport], list[str]]:
     """Read a whole order book: the reports, and a sentence for each row that could not be read.
 
@@ -266,6 +293,11 @@ def moment(text: str, trading_date: date) -> datetime:
         return datetime.combine(trading_date, time.fromisoformat(text[11:19]), IST)
     read = datetime.fromisoformat(text)
     return read.astimezone(IST) if read.tzinfo else read.replace(tzinfo=IST)
+
+
+def stamp(at: datetime) -> str:
+    """A moment as Kite's questions want it: `2026-11-23 09:15:00`, IST."""
+    return at.astimezone(IST).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _each(rows: Iterable[Row], read: Callable[[Row], Report]) -> tuple[list[Report], list[str]]:

@@ -3,7 +3,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -268,7 +268,7 @@ def test_the_books_are_read(kite, broker):
     ]
     kite.will_say(data("trades_odd.json"))
     kite.next_answer()
-    assert [fill.broker_trade_id for fill in broker.fill_reports()] == ["10001", "10002", "10003"]
+    assert [fill.broker_trade_id for fill in broker.fill_reports()] == ["10001", "10002", "10003", "10005"]
 
 
 def test_an_empty_book_may_be_null(kite, broker):
@@ -301,6 +301,23 @@ def test_quotes_are_asked_by_name_and_absent_ones_stay_absent(kite, broker):
     assert (quotes["NSE:INFY"].last_price_paise, quotes["NSE:INFY"].upper_circuit_paise) == (141295, 152860)
     with pytest.raises(ValueError, match="501 quotes"):
         broker.quotes(["NSE:X"] * 501)
+
+
+def test_minute_bars_are_asked_in_indian_time_and_leave_out_the_forming_one(kite, broker):
+    minute = "2026-11-23T09:4{}:00+0530"
+    kite.will_say(
+        {"candles": [[minute.format(4), 1, 2, 0.5, 1.5, 10], [minute.format(5), 1, 2, 0.5, 1.5, 10]]}
+    )
+    begin = datetime(2026, 11, 23, 3, 45, tzinfo=ZoneInfo("UTC"))
+    bars = broker.minute_bars(408065, begin, CLOCKS.market_now() + timedelta(hours=1))
+    (asked,) = kite.asked
+    assert asked.path == "/instruments/historical/408065/minute"
+    assert (asked.query["from"], asked.query["to"]) == (["2026-11-23 09:15:00"], ["2026-11-23 10:45:00"])
+    assert (bars.close.tolist(), len(bars)) == ([150], 1)
+    kite.will_say({"candles": None})
+    kite.next_answer()
+    with pytest.raises(BrokerUnavailable, match="candles"):
+        broker.minute_bars(408065, begin, CLOCKS.market_now())
 
 
 def test_the_instrument_file_is_streamed_without_the_sandboxs_prefix(kite):

@@ -139,6 +139,7 @@ TRADES = [
             ("10001", "261123000000001", Side.BUY, 65, Decimal("26010.05"), ist(2026, 11, 23, 9, 45, 11)),
             ("10002", "261123000000001", Side.BUY, 65, Decimal("26010.1"), ist(2026, 11, 23, 9, 45, 36)),
             ("10003", "261123000000007", Side.SELL, 3, Decimal("1500"), ist(2026, 11, 23, 9, 16, 39)),
+            ("10005", "261123000000007", Side.SELL, 2, Decimal("1500"), ist(2026, 11, 23, 9, 20, 1)),
         ],
         ["trade 10004: none of fill_timestamp, exchange_timestamp, order_timestamp holds a time"],
         id="the year 0, times without a date, no time",
@@ -191,6 +192,33 @@ def test_a_quote_is_paise_with_its_circuit_limits():
     assert (quote.last_price_paise, quote.bid_paise, quote.ask_paise) == (141295, 0, 141295)
     assert (quote.lower_circuit_paise, quote.upper_circuit_paise) == (125070, 152860)
     assert quote.exchange_time == ist(2021, 6, 8, 15, 45, 56)
+
+
+def test_minute_candles_are_bars_of_what_had_closed():
+    candles = data("historical_minute.json")["candles"]
+    bars = parse.minute_bars(candles, until=ist(2017, 12, 15, 9, 17, 30))
+    assert bars.opened_at_s.tolist() == [1513309500, 1513309560]  # 09:15 and 09:16 IST
+    assert (bars.open.tolist(), bars.high.tolist()) == ([170450, 170200], [170500, 170200])
+    assert (bars.low.tolist(), bars.close.tolist()) == ([169925, 169815], [170280, 169815])
+    assert bars.volume.tolist() == [2499, 1271]
+
+
+def test_no_candles_are_no_bars():
+    assert len(parse.minute_bars([], until=ist(2017, 12, 15, 9, 17, 30))) == 0
+
+
+@pytest.mark.parametrize(
+    "candles",
+    [
+        [["2017-12-15T09:15:00+0530", 1, 2, 3]],
+        [["soon", 1, 2, 3, 4, 5]],
+        [["2017-12-15T09:15:00+0530", "dear", 2, 3, 4, 5]],
+        [["2017-12-15T09:15:00+0530", 1, 2, 3, 4, 5]] * 2,
+    ],
+)
+def test_broken_candles_are_named(candles):
+    with pytest.raises(parse.UnreadableRow, match="candle"):
+        parse.minute_bars(candles, until=ist(2017, 12, 15, 10, 0, 0))
 
 
 def test_the_margin_of_several_orders_is_their_sum():
