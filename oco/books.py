@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 
 from oco import exits, groups
 from oco.models import OcoGroup
@@ -28,12 +29,14 @@ def read_order(desk: Desk, broker_order_id: str) -> list[int]:
     return _apply(desk, history[-1], pk)
 
 
-def read_all(desk: Desk) -> list[int]:
-    """Read the whole book: every report with news applied, every order of ours that it lacks noted absent."""
+def read_all(desk: Desk, changing: AbstractSet[int]) -> list[int]:
+    """Read the whole book: every report with news applied, every order of ours that it lacks noted absent.
+
+    `changing` are pks of orders with a modification that is not answered yet: what looks like a repeat answers it.
+    """
     reports = desk.broker.order_reports()
     rows = {order.pk: order for order in orders.of_session(desk)}
     ours = _ours(rows.values())
-    changing = orders.with_open_changes(desk)
     changed: list[int] = []
     shown: set[int] = set()
     for report in reports:

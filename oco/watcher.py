@@ -156,7 +156,12 @@ class OrderWatcher:
         for broker_order_id in self.reading.orders_due(now):
             changed += books.read_order(self.desk, broker_order_id)
         if anything and self.reading.whole_due(now, is_alert=is_alert):
-            changed += books.read_all(self.desk)
+            changing = {
+                group.exit_order.pk
+                for group in self.live
+                if group.exit_order and group.view.exit and group.view.exit.has_unconfirmed_change
+            }
+            changed += books.read_all(self.desk, changing)
         if changed or self._lacks_fills:
             done.reports_applied += len(changed)
             done.fills_applied += books.read_fills(self.desk, changed, self.policy)

@@ -62,8 +62,8 @@ def days_text(days: Sequence[Report]) -> str:
         "",
         *_total_lines(days),
     ]
-    lines += [f"{one.trading_date} {problem}" for one in days for problem in one.problems]
-    return "\n".join(lines)
+    problems = [f"{one.trading_date} {problem}" for one in days for problem in one.problems]
+    return "\n".join([*lines, "", *problems] if problems else lines)
 
 
 def day_line(judged: Report) -> str:

@@ -42,7 +42,7 @@ class Confirmations:
         self._waiting[slot, strategy, setup.side] = _Waiting(candle, setup, to_paise(setup.confirm_price))
 
     def on_ticks(self, market: MarketState, frame: TickFrame) -> Iterator[Found]:
-        """Count this frame's ticks; setups with three in a row beyond their price come out. One back inside starts anew."""
+        """Count this frame's ticks: three in a row beyond its price confirm a setup, one back inside starts anew."""
         if not self._waiting:
             return
         ticked = set(np.asarray(market.slots_of(frame.tokens)).tolist())

@@ -169,18 +169,6 @@ def says_nothing_new(order: Order, report: OrderReport) -> bool:
     )
 
 
-def with_open_changes(desk: Desk) -> set[int]:
-    """Pks of orders with a modification that neither the book nor a refusal has answered."""
-    hanging = Command.objects.filter(
-        order__account=desk.account,
-        order__session=desk.session,
-        kind=CommandKind.MODIFY,
-        confirmed_at=None,
-        outcome__in=[CommandOutcome.ACCEPTED, CommandOutcome.UNKNOWN],
-    )
-    return set(hanging.values_list("order_id", flat=True))
-
-
 def note_absence(desk: Desk, order: Order) -> OrderStatus:
     """A whole book did not show this order. One absence changes nothing; time may make it LOST, never REJECTED.
 

@@ -123,7 +123,8 @@ class OneGroup(RuleBasedStateMachine):
         ]
         assert len(own) <= 1, f"{own} concern one order"
         resized = any(isinstance(action, ResizeExit) for action in own)
-        assert not (resized and self.desk.view.exit.filled_quantity), "a partly filled exit was resized"
+        filled = self.desk.view.exit.filled_quantity if self.desk.view.exit else 0
+        assert not (resized and filled), "a partly filled exit was resized"
         closes = any(isinstance(action, PlaceExit) for action in actions)
         assert not (self.has_begun_to_close and any(isinstance(a, MoveStop | RestStop) for a in actions))
         self.has_begun_to_close |= closes

@@ -1,8 +1,8 @@
 """A day of one trade in which everything went as it should, for tests to spoil one thing at a time.
 
 50 NIFTY were bought at 17000 at 10:00:02 (stop 16980) and sold at 17030 at 10:20:00 by the stop's own order.
-By hand: charges on a buy of 8,50,000: brokerage 20.00, exchange 15.56, SEBI 0.85, stamp 17.00, GST 6.55 = 59.96.
-On a sell of 8,51,500: brokerage 20.00, STT 425.75, exchange 15.58, SEBI 0.85, GST 6.56 = 468.74.
+Charges by hand, bought for 8,50,000: brokerage 20.00, exchange 15.56, SEBI 0.85, stamp 17.00, GST 6.55 = 59.96;
+sold for 8,51,500: brokerage 20.00, STT 425.75, exchange 15.58, SEBI 0.85, GST 6.56 = 468.74.
 """
 
 from dataclasses import replace

@@ -153,7 +153,7 @@ class ExitReason(StrEnum):
 
 
 class GroupState(StrEnum):
-    """OPENING: no confirmed stop yet. ARMED: stop confirmed. CLOSING: only goes to flat. BROKEN: an invariant failed."""
+    """OPENING: no confirmed stop yet. ARMED: confirmed. CLOSING: only goes to flat. BROKEN: an invariant failed."""
 
     OPENING = "OPENING"
     ARMED = "ARMED"

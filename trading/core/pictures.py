@@ -24,7 +24,7 @@ def picture_of(market: MarketState, slot: int, setup: Setup) -> MarketPicture:
     ema_gap = history.value(Indicator.EMA_FAST, 5) - history.value(Indicator.EMA_SLOW, 5)
     vwap = history.value(Indicator.VWAP, 1)
     ordinary = history.values(5, ORDINARY_ATR_BARS)[:, Indicator.ATR]
-    ordinary_atr = np.nanmean(ordinary) if np.isfinite(ordinary).any() else nan
+    ordinary_atr = float(np.nanmean(ordinary)) if np.isfinite(ordinary).any() else nan
     recent = history.bars(1, VALUE_MINUTES)
     traded_inr = (recent.volume * recent.close).mean() / 100 if len(recent) else nan
     middle = (quote.bid_paise + quote.ask_paise) / 2
