@@ -1,6 +1,7 @@
 """Every setting of the program. What the operator changes while it runs (limits, modes) is rows instead."""
 
 import contextlib
+from hashlib import sha256
 from pathlib import Path
 
 import structlog
@@ -10,6 +11,7 @@ from aitrapp_site.environment import (
     celery_broker_url,
     database_from_url,
     env_bool,
+    env_choice,
     env_int,
     env_list,
     env_path,
@@ -30,6 +32,22 @@ CSRF_TRUSTED_ORIGINS = env_list("CSRF_TRUSTED_ORIGINS", default=[])
 #: The servers are our own private ones, so this is one machine with one user: the newcomer's default.
 EMBEDDED = env_bool("AITRAPP_EMBEDDED", default=False)
 
+#: The account that is meant where a caller names none.
+ACCOUNT_NAME = env_str("ACCOUNT_NAME", default="paper")
+
+# The app at Kite; at the paper exchange the launcher makes both.
+KITE_API_KEY = env_str("KITE_API_KEY", default="")
+KITE_API_SECRET = env_str("KITE_API_SECRET", default="")
+KITE_ACCESS_TOKEN = env_str("KITE_ACCESS_TOKEN", default="")
+KITE_ENVIRONMENT = env_choice("KITE_ENVIRONMENT", default="exchange", choices=["exchange", "sandbox"])
+EXCHANGE_URL = env_str("EXCHANGE_URL", default="http://127.0.0.1:8010")
+EXCHANGE_TICKER_URL = env_str("EXCHANGE_TICKER_URL", default="ws://127.0.0.1:8010")
+
+#: Part of every order's identity, so that two installations on one login never make the same order.
+INSTALLATION = env_str("INSTALLATION", default=sha256(f"installation:{SECRET_KEY}".encode()).hexdigest()[:8])
+#: Underlyings and shares that are watched and traded; empty: the twenty-three of the synthetic market.
+INSTRUMENTS = env_list("INSTRUMENTS", default=[])
+
 INSTALLED_APPS = [
     "unfold",
     "django.contrib.admin",
@@ -40,6 +58,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "channels",
     "django_prometheus",
+    "ninja",
     "trading",
     "risk",
     "oco",
@@ -126,6 +145,7 @@ UNFOLD = {
     "SITE_SUBHEADER": "times in IST",
     "SITE_URL": None,
     "ENVIRONMENT": "aitrapp_site.console.mode_badge",
+    "DASHBOARD_CALLBACK": "aitrapp_site.home.home",
     "SIDEBAR": {"navigation": "aitrapp_site.console.sidebar"},
 }
 

@@ -3,6 +3,9 @@
 import logging
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from django.db import IntegrityError
 
 from oco import exits, groups
 from oco.models import OcoGroup
@@ -13,7 +16,7 @@ from trading.core import order_states
 from trading.core.enums import OrderStatus, PauseReason, Role
 from trading.core.order_ids import role_of_tag
 from trading.core.order_states import IllegalTransition
-from trading.core.values import OrderReport
+from trading.core.values import FillReport, OrderReport
 from trading.desk import Desk
 from trading.models import Fill, Order, Trade
 
@@ -29,7 +32,17 @@ def read_order(desk: Desk, broker_order_id: str) -> list[int]:
     return _apply(desk, history[-1], pk)
 
 
-def read_all(desk: Desk, changing: AbstractSet[int]) -> list[int]:
+@dataclass(frozen=True, slots=True)
+class BookRead:
+    """What one whole read of the order book brought."""
+
+    #: pks of our orders that changed
+    changed: list[int]
+    reports: list[OrderReport]
+    our_order_ids: frozenset[str]
+
+
+def read_all(desk: Desk, changing: AbstractSet[int]) -> BookRead:
     """Read the whole book: every report with news applied, every order of ours that it lacks noted absent.
 
     `changing` are pks of orders with a modification that is not answered yet: what looks like a repeat answers it.
@@ -39,10 +52,12 @@ def read_all(desk: Desk, changing: AbstractSet[int]) -> list[int]:
     ours = _ours(rows.values())
     changed: list[int] = []
     shown: set[int] = set()
+    our_order_ids: set[str] = set()
     for report in reports:
         pk = _pk_of(report, ours)
         if pk is not None:
             shown.add(pk)
+            our_order_ids.add(report.broker_order_id)
             if pk not in changing and orders.says_nothing_new(rows[pk], report):
                 continue
         changed += _apply(desk, report, pk)
@@ -50,7 +65,7 @@ def read_all(desk: Desk, changing: AbstractSet[int]) -> list[int]:
         may_come = order.status not in order_states.CLOSED or order.status == OrderStatus.LOST
         if may_come and order.pk not in shown and orders.note_absence(desk, order) != order.status:
             changed.append(order.pk)
-    return changed
+    return BookRead(changed, reports, frozenset(our_order_ids))
 
 
 def read_fills(desk: Desk, changed: Iterable[int], policy: ExitPolicy) -> int:
@@ -66,7 +81,7 @@ def read_fills(desk: Desk, changed: Iterable[int], policy: ExitPolicy) -> int:
         for report in desk.broker.fill_reports():
             if (report.exchange.value, report.broker_order_id, report.broker_trade_id) in known:
                 continue
-            fill = trades.apply_fill(desk, report)
+            fill = _apply_fill(desk, report)
             if fill is not None:
                 count += 1
                 touched.add(fill.order_id)
@@ -78,6 +93,16 @@ def read_fills(desk: Desk, changed: Iterable[int], policy: ExitPolicy) -> int:
     return count
 
 
+def _apply_fill(desk: Desk, report: FillReport) -> Fill | None:
+    """One execution; one that our rows cannot hold is reported and blocks no other."""
+    try:
+        return trades.apply_fill(desk, report)
+    except (IntegrityError, ValueError) as error:
+        why = f"execution {report.broker_trade_id} of order {report.broker_order_id}: {error}"
+        _call_operator(desk, " ".join(why.split()))
+        return None
+
+
 def _close_if_done(desk: Desk, trade: Trade) -> None:
     """A trade whose groups finished before its last fill was told closes when the trade book catches up."""
     if OcoGroup.objects.filter(trade=trade).exists():
@@ -85,13 +110,11 @@ def _close_if_done(desk: Desk, trade: Trade) -> None:
 
 
 def _ours(rows: Iterable[Order]) -> dict[str, int]:
-    """Broker order id, and tag, → pk of our order."""
-    found: dict[str, int] = {}
-    for order in rows:
-        found[order.tag] = order.pk
-        if order.broker_order_id:
-            found[order.broker_order_id] = order.pk
-    return found
+    """Broker order id → pk of our order; its tag instead, where the id was never learned.
+
+    An order whose id is known is not looked for by its tag: another row with that tag is somebody else's.
+    """
+    return {order.broker_order_id or order.tag: order.pk for order in rows}
 
 
 def _pk_of(report: OrderReport, ours: dict[str, int]) -> int | None:

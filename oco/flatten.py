@@ -81,7 +81,7 @@ def begin(desk: Desk, row: Flatten, live: Sequence[LiveGroup]) -> None:
     for group in live:
         if _covers(row, group.row.entry_order.tradingsymbol):
             groups.ask_to_close(group, ExitReason(row.reason))
-    entries = [order for order in _entries_coming(desk, row) if not _cancel_is_open(order)]
+    entries = [order for order in _entries_coming(desk, row) if not orders.cancel_is_open(desk, order)]
     exits.cancel_entries(desk, entries)
 
 
@@ -124,11 +124,6 @@ def _entries_coming(desk: Desk, row: Flatten) -> list[Order]:
     """Entries of this flatten's scope that may still fill. LOST ones are watched, not waited for."""
     waiting = orders.unresolved(desk).filter(role=Role.ENTRY).exclude(status=OrderStatus.LOST)
     return [order for order in waiting if _covers(row, order.tradingsymbol)]
-
-
-def _cancel_is_open(order: Order) -> bool:
-    """A cancel was already asked for and the book has not answered: asking again would only spend the budget."""
-    return order.commands.filter(kind="CANCEL").exclude(outcome="REFUSED").exists()
 
 
 def _symbols_traded(desk: Desk) -> set[str]:

@@ -9,11 +9,12 @@ from datetime import timedelta
 from decimal import Decimal
 
 from django.db import transaction
-from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet, Sum
 
 from oco import plan as oco_plan
 from oco.models import OcoGroup, OcoLeg
 from oco.views import ExitPolicy, ExitView, GroupView
+from trading import trades
 from trading.core import order_states
 from trading.core.enums import (
     CommandKind,
@@ -29,6 +30,7 @@ from trading.core.enums import (
 )
 from trading.core.money import to_inr, to_paise
 from trading.core.order_ids import order_client_id, plan_client_id
+from trading.core.sizing import slices
 from trading.core.values import InstrumentSpec, Plan, Quote
 from trading.desk import Desk
 from trading.market import instruments
@@ -55,17 +57,18 @@ class LiveGroup:
     exit_order: Order | None
 
 
-def create_oco_group(plan: Plan | Mapping[str, object] | str, *, number: int = 1) -> OcoIds:
+def create_oco_group(plan: Plan | Mapping[str, object] | str, *, number: int = 1, slice: int = 0) -> OcoIds:
     """Name the two legs of a plan's group. The same plan gives the same ids, always.
 
-    `plan` is a Plan, a mapping of its fields, or a plan's id. Writes nothing: rows are made when the entry fills.
+    `plan` is a Plan, a mapping of its fields, or a plan's id; `slice` the part of an entry above the freeze
+    quantity. Writes nothing: rows are made when the entry fills.
     """
     plan_id = plan if isinstance(plan, str) else plan_client_id(plan)
     return OcoIds(
         plan_id=plan_id,
         number=number,
-        stop_client_order_id=order_client_id(plan_id, Role.STOP, group=number),
-        target_client_order_id=order_client_id(plan_id, Role.TARGET, group=number),
+        stop_client_order_id=order_client_id(plan_id, Role.STOP, group=number, slice=slice),
+        target_client_order_id=order_client_id(plan_id, Role.TARGET, group=number, slice=slice),
     )
 
 
@@ -74,15 +77,18 @@ def follow_entry(desk: Desk, entry: Order, policy: ExitPolicy) -> list[OcoGroup]
 
     Runs after each report that raised the entry's filled quantity; again changes nothing.
     """
-    if not entry.filled_quantity or entry.decision is None:
+    held = OcoGroup.objects.filter(entry_order=entry).aggregate(held=Sum("entered_quantity", default=0))[
+        "held"
+    ]
+    if entry.filled_quantity <= held or entry.decision is None:
         return []
     signal = entry.decision.signal
     spec = instruments.spec_of(entry.exchange, entry.tradingsymbol, entry.trading_date)
-    planned = oco_plan.split_quantity(_asked_quantity(entry), spec.lot_size)
+    # As it was sent: the split must not change when a cancel shrinks the order.
+    asked = slices(entry.decision.quantity, spec.freeze_quantity, spec.lot_size)[entry.slice]
+    planned = oco_plan.split_quantity(asked, spec.lot_size)
     allotted = oco_plan.allocate_fills(entry.filled_quantity, planned)
-    trade = Trade.objects.filter(decision=entry.decision).order_by("-pk").first()
-    if trade is None:
-        return []  # the trade book lags behind the order book; the next read brings the fill
+    trade = trades.open_for(desk, entry)
     goals = oco_plan.targets(
         Side(entry.side),
         to_paise(entry.average_price.quantize(Decimal("0.01"))),
@@ -131,7 +137,7 @@ def _make_or_enlarge(desk: Desk, entry: Order, trade: Trade, shape: _Shape, poli
             },
         )
         if made:
-            _make_legs(row, signal.plan_id)
+            _make_legs(row, signal.plan_id, entry.slice)
         if row.entered_quantity < shape.filled_quantity:
             row.entered_quantity = shape.filled_quantity
             if row.closed_at:
@@ -213,8 +219,8 @@ def break_group(row: OcoGroup, problem: str) -> None:
     row.save(update_fields=["state", "problem"])
 
 
-def _make_legs(row: OcoGroup, plan_id: str) -> None:
-    ids = create_oco_group(plan_id, number=row.number)
+def _make_legs(row: OcoGroup, plan_id: str, slice: int) -> None:
+    ids = create_oco_group(plan_id, number=row.number, slice=slice)
     OcoLeg.objects.bulk_create(
         [
             OcoLeg(
@@ -233,11 +239,6 @@ def _make_legs(row: OcoGroup, plan_id: str) -> None:
             ),
         ]
     )
-
-
-def _asked_quantity(entry: Order) -> int:
-    """What the entry was sent with: the split must not change when a cancel shrinks the order."""
-    return entry.decision.quantity if entry.slice == 0 and entry.decision else entry.quantity
 
 
 def _exit_orders(entry_ids: list[int]) -> QuerySet[Order]:

@@ -11,6 +11,8 @@ AFTER_A_WRITE = tuple(timedelta(seconds=s) for s in (0.3, 0.8, 2.0, 5.0))
 #: the whole book, while the update socket is alive, and while it is silent or something is unknown
 CALM = timedelta(seconds=15)
 ALERT = timedelta(seconds=3)
+#: while we hold nothing and ask for nothing: somebody else may, or an order given up may still execute
+IDLE = timedelta(seconds=60)
 
 
 @dataclass(slots=True)
@@ -44,14 +46,14 @@ class ReadingPlan:
                 del self._due[order_id]
         return due
 
-    def whole_due(self, now: datetime, *, is_alert: bool) -> bool:
-        """Whether the whole book is due; saying yes sets the next time."""
-        wait = ALERT if is_alert else CALM
-        if self._whole_at is None or self._whole_at <= now or self._whole_at - now > wait:
-            is_due = self._whole_at is None or self._whole_at <= now
-            self._whole_at = now + wait
-            return is_due
-        return False
+    def whole_due(self, now: datetime, every: timedelta) -> bool:
+        """Whether the whole book is due, read `every` so often; saying yes sets the next time."""
+        if self._whole_at is not None and self._whole_at - now > every:
+            self._whole_at = now + every
+        if self._whole_at is not None and self._whole_at > now:
+            return False
+        self._whole_at = now + every
+        return True
 
     def next_at(self) -> datetime | None:
         """The next moment at which something is due; None when nothing ever was asked for."""

@@ -9,12 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from oco import books, day, exits, flatten, groups
+from oco import books, day, exits, flatten, groups, reading
 from oco import plan as oco_plan
+from oco.books import BookRead
 from oco.day import DayRow
 from oco.groups import LiveGroup
 from oco.models import Flatten
 from oco.reading import ReadingPlan
+from oco.reconciliation import Holding, Reconciler
 from oco.views import ExitPolicy, MarketView
 from risk import state
 from risk.limits import Limits
@@ -36,6 +38,8 @@ log = logging.getLogger(__name__)
 
 #: while something is unsettled the pass looks again after this long
 SOON = timedelta(milliseconds=250)
+#: the trade book may be behind the order book this long, machine time, before its fills are estimated
+TRADE_BOOK_LAGS = timedelta(seconds=10)
 #: an invariant that fails this long, machine time, is no answer on its way any more
 PROBLEM_LASTS = timedelta(seconds=2)
 
@@ -64,7 +68,8 @@ class OrderWatcher:
     entry_rests: timedelta = timedelta(seconds=10)
     #: our own rows are read again at least this often, whoever forgot to wake us
     rows_last: timedelta = timedelta(seconds=15)
-    reading: ReadingPlan = field(default_factory=ReadingPlan)
+    reads: ReadingPlan = field(default_factory=ReadingPlan)
+    reconciler: Reconciler = field(default_factory=Reconciler)
     live: list[LiveGroup] = field(default_factory=list)
     _entries: list[Order] = field(default_factory=list)
     _flattens: list[Flatten] = field(default_factory=list)
@@ -72,8 +77,9 @@ class OrderWatcher:
     _limits: Limits | None = None
     _pending_rows: list[DayRow] = field(default_factory=list)
     _read_at: datetime | None = None
-    #: the order book has shown more executed than the trade book has told
-    _lacks_fills: bool = False
+    _traded: set[Holding] = field(default_factory=set)
+    #: machine time since which the order book has shown more executed than the trade book has told
+    _lacks_fills_since: datetime | None = None
     _problem_since: dict[int, datetime] = field(default_factory=dict)
     _candles_seen: dict[int, int] = field(default_factory=dict)
     _slot_by_name: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -85,8 +91,8 @@ class OrderWatcher:
             (spec.exchange.value, spec.tradingsymbol): slot for slot, spec in enumerate(self.market.specs)
         }
         self._pending_rows = day.pending(self.desk, self.day_rows)
-        self.reading.read_all_now(self.desk.clocks.machine_now())
-        self._lacks_fills = True
+        self.reads.read_all_now(self.desk.clocks.machine_now())
+        self._lacks_fills_since = self.desk.clocks.machine_now()
         self._read_at = None
         return interrupted
 
@@ -94,7 +100,7 @@ class OrderWatcher:
         """Something changed: read these orders and our own rows in the next pass."""
         now = self.desk.clocks.machine_now()
         for broker_order_id in broker_order_ids:
-            self.reading.woke(broker_order_id, now)
+            self.reads.woke(broker_order_id, now)
         self._read_at = None
 
     def run_pass(self) -> WatchPass:
@@ -103,10 +109,7 @@ class OrderWatcher:
         self._refresh()
         self._read_books(done)
         self._run_day(done)
-        for row in self._flattens:
-            flatten.begin(self.desk, row, self.live)
-        self._watch_daily_loss()
-        self._cancel_tired_entries(done)
+        self._stop_what_must_end(done)
         self._protect(done)
         for row in self._flattens:
             if flatten.conclude(self.desk, row, self.live):
@@ -125,7 +128,7 @@ class OrderWatcher:
             order.accepted_at + self.entry_rests for order in self._entries if order.accepted_at
         ]
         moments = [now + (moment - market_now) for moment in market_moments]
-        if (reading_at := self.reading.next_at()) and (self.live or self._entries):
+        if reading_at := self.reads.next_at():
             moments.append(reading_at)
         return max(min(moments), now) if moments else None
 
@@ -145,28 +148,48 @@ class OrderWatcher:
         self._limits = state.limits_in_force(self.desk.account.pk).value()
         if self._day_book is None:
             self._day_book = account.day_book(self.desk)
+            self._traded = orders.holdings(self.desk)
         self._read_at = now
 
     def _read_books(self, done: WatchPass) -> None:
         now = self.desk.clocks.machine_now()
         unsettled = [order for order in self._entries if order.status in order_states.IN_FLIGHT]
         is_alert = bool(unsettled) or any(group.view.exits_unknown for group in self.live)
-        anything = bool(self.live or self._entries)
+        calm = reading.CALM if self.live or self._entries else reading.IDLE
         changed: list[int] = []
-        for broker_order_id in self.reading.orders_due(now):
+        book: BookRead | None = None
+        for broker_order_id in self.reads.orders_due(now):
             changed += books.read_order(self.desk, broker_order_id)
-        if anything and self.reading.whole_due(now, is_alert=is_alert):
+        if self.reads.whole_due(now, reading.ALERT if is_alert else calm):
             changing = {
                 group.exit_order.pk
                 for group in self.live
                 if group.exit_order and group.view.exit and group.view.exit.has_unconfirmed_change
             }
-            changed += books.read_all(self.desk, changing)
-        if changed or self._lacks_fills:
+            book = books.read_all(self.desk, changing)
+            changed += book.changed
+        if changed or self._lacks_fills_since is not None:
             done.reports_applied += len(changed)
             done.fills_applied += books.read_fills(self.desk, changed, self.policy)
-            self._lacks_fills = trades.fills_missing(self.desk)
+            self._watch_lag(now)
             self._day_book = None
+            self._read_at = None
+            self._refresh()
+        if book is not None and not changed and not unsettled and self._lacks_fills_since is None:
+            self._reconcile(book)
+
+    def _watch_lag(self, now: datetime) -> None:
+        """The trade book may lag behind the order book; after a while what it has not told is estimated."""
+        if not trades.fills_missing(self.desk):
+            self._lacks_fills_since = None
+            return
+        self._lacks_fills_since = self._lacks_fills_since or now
+        if now - self._lacks_fills_since >= TRADE_BOOK_LAGS:
+            trades.estimate_missing(self.desk)
+
+    def _reconcile(self, book: BookRead) -> None:
+        """Positions as second witness, when nothing of ours is under way that could explain a difference."""
+        if self.reconciler.look(self.desk, self.live, self._traded, book.reports, book.our_order_ids):
             self._read_at = None
             self._refresh()
 
@@ -177,6 +200,17 @@ class OrderWatcher:
             done.day_rows_run += day.run(self.desk, row)
             self._read_at = None
             self._refresh()
+
+    def _stop_what_must_end(self, done: WatchPass) -> None:
+        """Flattens, the daily loss, tired entries. Where the order rate has no room the next pass goes on."""
+        try:
+            for row in self._flattens:
+                flatten.begin(self.desk, row, self.live)
+            self._watch_daily_loss()
+            self._cancel_tired_entries(done)
+        except BudgetSpent as error:
+            log.warning("cancels wait for the order rate: %s", error)
+            self._read_at = None
 
     def _watch_daily_loss(self) -> None:
         """Realised and open result against the limit; reaching it latches entries off and closes everything."""
@@ -202,14 +236,14 @@ class OrderWatcher:
         """What did not fill in time is cancelled: the setup is over, protection is sized to what did fill."""
         now = self.desk.clocks.market_now()
         for order in self._entries:
-            rested = order.accepted_at and now - order.accepted_at >= self.entry_rests
-            if not rested or order.status not in order_states.OPEN:
+            if order.accepted_at is None or order.status not in order_states.OPEN:
                 continue
-            asked = order.commands.filter(kind=CommandKind.CANCEL).exclude(outcome=CommandOutcome.REFUSED)
-            if asked.exists():
+            came_late = order.accepted_at - order.asked_at >= self.entry_rests
+            rested = now - order.accepted_at >= self.entry_rests
+            if not (came_late or rested) or orders.cancel_is_open(self.desk, order):
                 continue
             orders.cancel(self.desk, order)
-            self.reading.wrote(order.broker_order_id, self.desk.clocks.machine_now())
+            self.reads.wrote(order.broker_order_id, self.desk.clocks.machine_now())
             done.actions_performed += 1
             self._read_at = None
 
@@ -252,7 +286,7 @@ class OrderWatcher:
                 self._day_book = None
             self._read_at = None
             for broker_order_id in _working_ids(group):
-                self.reading.wrote(broker_order_id, self.desk.clocks.machine_now())
+                self.reads.wrote(broker_order_id, self.desk.clocks.machine_now())
 
     def _market_view(self, group: LiveGroup) -> MarketView:
         """The group's market now; a candle that closed since the last look also moves its best close."""

@@ -12,10 +12,10 @@ from django.conf import settings
 
 from reporting import invariants, queries
 from reporting.criteria import Criterion, evidence_of, judge
+from reporting.queries import BookReader
 from reporting.summary import Summary, summary
 from risk import state
 from risk.models import BurninDay
-from trading.broker.base import Broker
 from trading.core.money import to_paise
 from trading.models import Account, Fill, Signal, StrategySetting, VenueSession
 from trading.strategies import registry
@@ -54,7 +54,7 @@ class Report:
 
 
 def report(
-    account: Account, session: VenueSession, trading_date: date, broker: Broker | None, *, now: datetime
+    account: Account, session: VenueSession, trading_date: date, broker: BookReader | None, *, now: datetime
 ) -> Report:
     """Judge one day from its rows and the broker's books. `now` is aware market time.
 

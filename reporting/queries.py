@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import fields
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from django.db.models import Max, Prefetch, QuerySet
 
@@ -23,7 +23,6 @@ from reporting.facts import (
 from risk import state
 from risk.limits import Limits
 from risk.models import EntriesOff, RiskLimits
-from trading.broker.base import Broker
 from trading.core.charges import segment_of
 from trading.core.enums import (
     CommandKind,
@@ -38,14 +37,25 @@ from trading.core.enums import (
     Role,
     Side,
 )
+from trading.core.values import FillReport, OrderReport, PositionReport
 from trading.market import instruments
 from trading.models import Account, Decision, Fill, Order, OrderEvent, Signal, Trade, VenueSession
 
 SQUARE_OFF_STEP = "square_off"
 
 
+class BookReader(Protocol):
+    """The part of a broker that reporting may use: it reads, it never writes."""
+
+    def order_reports(self) -> list[OrderReport]: ...
+
+    def fill_reports(self) -> list[FillReport]: ...
+
+    def position_reports(self) -> list[PositionReport]: ...
+
+
 def day_facts(
-    account: Account, session: VenueSession, trading_date: date, broker: Broker | None, *, now: datetime
+    account: Account, session: VenueSession, trading_date: date, broker: BookReader | None, *, now: datetime
 ) -> DayFacts:
     """Read one day whole. Without a broker the books are None, and what needs them cannot pass.
 
@@ -77,7 +87,7 @@ def day_facts(
     )
 
 
-def read_books(broker: Broker) -> BrokerBooks:
+def read_books(broker: BookReader) -> BrokerBooks:
     """The broker's three books; fills by time, those of one second as the broker lists them."""
     return BrokerBooks(
         orders=tuple(broker.order_reports()),

@@ -32,6 +32,12 @@ def lift(account_id: int, reason: PauseReason, *, by: str, now: datetime) -> boo
     return standing.update(lifted_at=now, lifted_by=by[:60]) > 0
 
 
+def lift_own(account_id: int, reason: PauseReason, *, by: str, now: datetime) -> bool:
+    """Take a reason down only if `by` put it up: somebody else's words under the same reason stay."""
+    standing = EntriesOff.objects.filter(account_id=account_id, reason=reason, set_by=by, lifted_at=None)
+    return standing.update(lifted_at=now, lifted_by=by) > 0
+
+
 def pause(account_id: int, *, by: str, why: str, now: datetime) -> bool:
     """The operator's pause."""
     return turn_off(account_id, PauseReason.OPERATOR, by=by, why=why, now=now)

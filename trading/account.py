@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 
 from risk.rules import AccountSnapshot
 from trading import orders, trades
@@ -92,11 +92,15 @@ class DayBook:
 
 def day_book(desk: Desk) -> DayBook:
     """Read the day's closed and open trades."""
-    closed = trades.of_session(desk).exclude(closed_at=None)
-    realised = closed.aggregate(net=Sum("net_inr"))["net"] or Decimal(0)
+    return day_book_of(trades.of_session(desk))
+
+
+def day_book_of(day_trades: QuerySet[Trade]) -> DayBook:
+    """The book of these trades: for readers that have no desk."""
+    realised = day_trades.exclude(closed_at=None).aggregate(net=Sum("net_inr"))["net"] or Decimal(0)
     return DayBook(
         realised_inr=realised,
-        open_trades=tuple(_open_trade(trade) for trade in trades.of_session(desk).filter(closed_at=None)),
+        open_trades=tuple(_open_trade(trade) for trade in day_trades.filter(closed_at=None)),
     )
 
 

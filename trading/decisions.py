@@ -1,5 +1,6 @@
 """Decisions: a signal is sized, priced and checked; the answer is stored with all its reasons, then carried out."""
 
+import logging
 from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 
@@ -18,6 +19,9 @@ from trading.core.session import Session
 from trading.core.values import InstrumentSpec, OrderRequest, Quote
 from trading.desk import Desk
 from trading.models import Decision, Order, Signal
+from trading.sending import BudgetSpent
+
+log = logging.getLogger(__name__)
 
 #: an entry's limit: the far touch and this many ticks, so that it crosses even if the quote moves a little
 TICKS_THROUGH_THE_TOUCH = 2
@@ -75,12 +79,7 @@ def decide(desk: Desk, signal: Signal, market: Market, *, seen_s: float) -> list
         limit_price=request.entry_price,
         tick_to_decision_ms=round((desk.clocks.monotonic_s() - seen_s) * 1000, 3),
     )
-    if isinstance(verdict, Refused):
-        return []
-    return [
-        orders.submit(desk, Approved(one), decision=decision, slice=number)
-        for number, one in enumerate(order_requests)
-    ]
+    return [] if isinstance(verdict, Refused) else _send(desk, decision, order_requests)
 
 
 def refuse_unranked(desk: Desk, signal: Signal, place: int, limit: int) -> Decision:
@@ -181,6 +180,18 @@ def _order_requests(
             )
         )
     return made
+
+
+def _send(desk: Desk, decision: Decision, order_requests: list[OrderRequest]) -> list[Order]:
+    """Send the slices of an approved entry while the order rate has room. What was not sent stays unsent."""
+    sent: list[Order] = []
+    for number, one in enumerate(order_requests):
+        try:
+            sent.append(orders.submit(desk, Approved(one), decision=decision, slice=number))
+        except BudgetSpent as error:
+            log.warning("only %d of %d orders of %s were sent: %s", number, len(order_requests), decision, error)
+            break
+    return sent
 
 
 def _ask_margin(

@@ -83,6 +83,10 @@ def leaders() -> dict[tuple[int, str], str]:
     return {(account_id, loop): holder for account_id, loop, holder in rows}
 
 
+class FenceLost(Exception):
+    """This loop no longer leads. Nothing was written; stop acting."""
+
+
 class HeldByAnother(Exception):
     """Somebody else leads this loop. Stop it first, or wait until its lease runs out."""
 

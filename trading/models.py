@@ -399,3 +399,19 @@ class StrategySetting(models.Model):
 
     def __str__(self) -> str:
         return self.strategy
+
+
+class ApiKey(models.Model):
+    """A program that may call the REST API. Only the SHA-256 of the key is kept; the key is shown once."""
+
+    name = models.CharField(max_length=40, unique=True)
+    digest = models.CharField(max_length=64, unique=True)
+    scopes = models.JSONField(default=list, help_text="of read, operate, live")
+    created_at = models.DateTimeField(auto_now_add=True, help_text="machine time")
+    revoked_at = models.DateTimeField(null=True, blank=True, help_text="machine time")
+
+    class Meta:
+        verbose_name = "API key"
+
+    def __str__(self) -> str:
+        return self.name

@@ -42,6 +42,11 @@ def of_session(desk: Desk) -> QuerySet[Order]:
     return Order.objects.filter(account=desk.account, session=desk.session, trading_date=desk.trading_date)
 
 
+def holdings(desk: Desk) -> set[tuple[str, str, str]]:
+    """(exchange, tradingsymbol, product) of everything we asked for in this session."""
+    return set(of_session(desk).values_list("exchange", "tradingsymbol", "product").distinct().order_by())
+
+
 def unresolved(desk: Desk) -> QuerySet[Order]:
     """Orders that may still change: in flight, open, or LOST (which stays watched until the day ends)."""
     return of_session(desk).filter(status__in=[*order_states.OPEN, *order_states.IN_FLIGHT, OrderStatus.LOST])
@@ -65,10 +70,13 @@ def submit(
     opens_risk = request.role is Role.ENTRY
     with transaction.atomic():
         sending.claim(desk, opens_risk=opens_risk, uses_all=purpose == "close")
+        intent_s = desk.clocks.monotonic_s()
         order = _remember(desk, request, decision, entry, group_number, slice)
         _remember_event(order, "", who=desk.lease.holder, why=purpose, now=order.asked_at)
         command = _intend(desk, order, CommandKind.PLACE, purpose, {})
-    answer = _carry_out(desk, command, lambda: desk.broker.place(request), opens_risk=opens_risk)
+    answer = _carry_out(
+        desk, command, lambda: desk.broker.place(request), intent_s=intent_s, opens_risk=opens_risk
+    )
     placed = {
         CommandOutcome.ACCEPTED: OrderStatus.PENDING_NEW,
         CommandOutcome.REFUSED: OrderStatus.REJECTED,
@@ -94,10 +102,10 @@ def modify(desk: Desk, order: Order, change: OrderChange, *, purpose: str) -> Co
     }
     with transaction.atomic():
         sending.claim(desk, opens_risk=False, uses_all=purpose == "close")
+        intent_s = desk.clocks.monotonic_s()
         command = _intend(desk, order, CommandKind.MODIFY, purpose, arguments)
-    _carry_out(
-        desk, command, _no_value(lambda: desk.broker.modify(order.broker_order_id, change)), opens_risk=False
-    )
+    call = _no_value(lambda: desk.broker.modify(order.broker_order_id, change))
+    _carry_out(desk, command, call, intent_s=intent_s)
     return command
 
 
@@ -105,21 +113,30 @@ def cancel(desk: Desk, order: Order, *, purpose: str = "cancel") -> Command:
     """Ask for a cancel. It may lose the race to a fill: only the book says."""
     with transaction.atomic():
         sending.claim(desk, opens_risk=False, uses_all=True)
+        intent_s = desk.clocks.monotonic_s()
         command = _intend(desk, order, CommandKind.CANCEL, purpose, {})
-    _carry_out(desk, command, _no_value(lambda: desk.broker.cancel(order.broker_order_id)), opens_risk=False)
+    call = _no_value(lambda: desk.broker.cancel(order.broker_order_id))
+    _carry_out(desk, command, call, intent_s=intent_s)
     return command
+
+
+def cancel_is_open(desk: Desk, order: Order) -> bool:
+    """Whether a cancel was asked for that the book may still answer. One that was lost is asked for again."""
+    since = desk.clocks.machine_now() - CHANGE_SHOWS_WITHIN
+    asked = order.commands.filter(kind=CommandKind.CANCEL, intent_machine_at__gt=since)
+    return asked.exclude(outcome__in=[CommandOutcome.REFUSED, CommandOutcome.EXPIRED]).exists()
 
 
 def apply_report(desk: Desk, order_id: int, report: OrderReport) -> bool:
     """Bring one order up to what the broker's book says. Idempotent; True when something changed.
 
-    A report whose filled quantity is smaller than what we know is older than our knowledge and changes nothing.
+    A report that is older than our knowledge changes nothing: books lag and updates overtake each other.
     Raises IllegalTransition for a move outside the state table: the caller parks that order and goes on.
     """
     now = desk.clocks.market_now()
     with transaction.atomic():
         order = Order.objects.select_for_update(of=("self",)).get(pk=order_id)
-        if report.filled_quantity < order.filled_quantity:
+        if _is_older(order, report):
             return False
         machine_now = desk.clocks.machine_now()
         settled = _settle_changes(order, report, now, machine_now)
@@ -257,8 +274,15 @@ def _intend(desk: Desk, order: Order, kind: CommandKind, purpose: str, arguments
     )
 
 
-def _carry_out(desk: Desk, command: Command, call: Callable[[], str | None], *, opens_risk: bool) -> Answer:
-    answer = sending.carry_out(desk, call, opens_risk=opens_risk, intent_s=desk.clocks.monotonic_s())
+def _carry_out(
+    desk: Desk,
+    command: Command,
+    call: Callable[[], str | None],
+    *,
+    intent_s: float,
+    opens_risk: bool = False,
+) -> Answer:
+    answer = sending.carry_out(desk, call, opens_risk=opens_risk, intent_s=intent_s)
     command.outcome = answer.outcome
     command.outcome_machine_at = desk.clocks.machine_now()
     command.reason = answer.reason
@@ -331,6 +355,21 @@ def _settle_changes(order: Order, report: OrderReport, now: datetime, machine_no
         command.save(update_fields=["confirmed_at", "outcome", "reason"])
         settled = True
     return settled
+
+
+def _is_older(order: Order, report: OrderReport) -> bool:
+    """Whether a report tells of a moment before what we know: filled less, open again, or on its way again.
+
+    An order that no book has shown yet has no older moment: one found alive after a refusal is news.
+    """
+    if report.filled_quantity != order.filled_quantity:
+        return report.filled_quantity < order.filled_quantity
+    if order.first_seen_machine_at is None or order.status == OrderStatus.LOST:
+        return False
+    if order.status in order_states.CLOSED:
+        return report.status not in order_states.CLOSED
+    is_past_new = order.status not in (OrderStatus.SUBMITTED, OrderStatus.UNKNOWN, OrderStatus.PENDING_NEW)
+    return is_past_new and report.status is OrderStatus.PENDING_NEW
 
 
 def _shows(report: OrderReport, arguments: dict[str, str]) -> bool:

@@ -14,6 +14,7 @@ from trading import lease
 from trading.broker.base import BrokerRefused, BrokerUnavailable, OutcomeUnknown, SessionExpired
 from trading.core.enums import CommandOutcome, Role
 from trading.desk import Desk
+from trading.lease import FenceLost
 from trading.models import Account, Command
 
 DEADLINE_S = 0.5
@@ -21,10 +22,6 @@ DEADLINE_S = 0.5
 
 class BudgetSpent(Exception):
     """No room in the account's order rate now. Nothing was written; a later pass may try."""
-
-
-class FenceLost(Exception):
-    """This loop no longer leads. Nothing was written; stop acting."""
 
 
 @dataclass(frozen=True, slots=True)

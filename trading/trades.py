@@ -1,5 +1,6 @@
 """Fills and trades: each execution is applied once; a trade's P&L is its fills less its charges."""
 
+from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 
 from django.db import IntegrityError, transaction
@@ -10,14 +11,30 @@ from trading.core.enums import Exchange, Role, Side
 from trading.core.values import FillReport
 from trading.desk import Desk
 from trading.market import instruments
-from trading.models import Fill, Order, Trade
+from trading.models import Decision, Fill, Order, Trade
 
 PAISA = Decimal("0.01")
+#: a fill the order book shows and the trade book does not has a made id that begins so
+ESTIMATE = "book-"
 
 
 def of_session(desk: Desk) -> QuerySet[Trade]:
     """All trades of this desk's books."""
     return Trade.objects.filter(account=desk.account, session=desk.session, trading_date=desk.trading_date)
+
+
+def open_for(desk: Desk, entry: Order) -> Trade:
+    """The open trade of an entry that has filled, made now if the trade book has not told of it yet.
+
+    The order book is the first to show a fill; its protection must not wait for the trade book.
+    """
+    if entry.decision is None:
+        raise ValueError(f"entry {entry.pk} has no decision: its trade cannot be named")
+    with transaction.atomic():
+        found = _open_trade(desk, entry)
+        if found is None:
+            found = _make(desk, entry, entry.decision, desk.clocks.market_now())
+        return found
 
 
 def apply_fill(desk: Desk, report: FillReport) -> Fill | None:
@@ -40,6 +57,8 @@ def apply_fill(desk: Desk, report: FillReport) -> Fill | None:
     try:
         with transaction.atomic():
             trade = _trade_of(desk, order, report)
+            if not report.broker_trade_id.startswith(ESTIMATE):
+                _withdraw_estimates(trade, order)
             fill = Fill.objects.create(
                 account=desk.account,
                 session=desk.session,
@@ -72,14 +91,16 @@ def apply_fill(desk: Desk, report: FillReport) -> Fill | None:
 
 def fills_missing(desk: Desk) -> bool:
     """Whether the order book has shown more executed than the trade book has told us so far."""
-    filled = (
-        Order.objects.filter(
-            account=desk.account, session=desk.session, trading_date=desk.trading_date, filled_quantity__gt=0
-        )
-        .annotate(told=Sum("fills__quantity", default=0))
-        .filter(filled_quantity__gt=F("told"))
-    )
-    return filled.exists()
+    return _untold(desk).exists()
+
+
+def estimate_missing(desk: Desk) -> int:
+    """Apply what the order book shows executed and the trade book still does not tell, at the price that is missing.
+
+    The id is made of the order and its cumulative quantity, so the same estimate is applied once; the first real
+    execution of that order withdraws it. Returns how many were applied.
+    """
+    return sum(apply_fill(desk, _estimate(order)) is not None for order in _untold(desk))
 
 
 def close_if_flat(desk: Desk, trade: Trade) -> bool:
@@ -121,40 +142,86 @@ def charges_of_fills(trade: Trade) -> Decimal:
     return charges.sum_charges(notes).total_inr
 
 
+def _untold(desk: Desk) -> QuerySet[Order]:
+    executed = Order.objects.filter(
+        account=desk.account, session=desk.session, trading_date=desk.trading_date, filled_quantity__gt=0
+    )
+    return executed.annotate(told=Sum("fills__quantity", default=0)).filter(filled_quantity__gt=F("told"))
+
+
+def _estimate(order: Order) -> FillReport:
+    told = order.fills.aggregate(
+        quantity=Sum("quantity", default=0), value=Sum(F("quantity") * F("price"), default=Decimal(0))
+    )
+    quantity = order.filled_quantity - told["quantity"]
+    value = order.average_price * order.filled_quantity - told["value"]
+    return FillReport(
+        broker_trade_id=f"{ESTIMATE}{order.filled_quantity}",
+        broker_order_id=order.broker_order_id,
+        exchange=Exchange(order.exchange),
+        tradingsymbol=order.tradingsymbol,
+        side=Side(order.side),
+        product=order.product,
+        quantity=quantity,
+        price=(value / quantity).quantize(PAISA, rounding=ROUND_HALF_UP),
+        filled_at=order.updated_at,
+    )
+
+
+def _withdraw_estimates(trade: Trade, order: Order) -> None:
+    """The trade book has caught up with this order: what was estimated for it makes room."""
+    for estimate in order.fills.filter(broker_trade_id__startswith=ESTIMATE):
+        value = estimate.quantity * estimate.price
+        if order.role == Role.ENTRY:
+            trade.entered_quantity -= estimate.quantity
+            trade.entry_value_inr -= value
+        else:
+            trade.exited_quantity -= estimate.quantity
+            trade.exit_value_inr -= value
+        estimate.delete()
+
+
 def _trade_of(desk: Desk, order: Order, report: FillReport) -> Trade:
-    """The open trade this fill belongs to, locked; an entry's first fill opens it."""
+    """The trade this fill belongs to, locked; an entry's first fill opens it."""
     entry = order if order.role == Role.ENTRY else order.entry
     if entry is None or entry.decision is None:
         raise ValueError(f"order {order.pk} leads to no decision: an exit must name its entry")
     decision = entry.decision
-    open_trade = (
+    if found := _open_trade(desk, order):
+        return found
+    if order.role != Role.ENTRY:
+        # An exit that executes after its trade was closed belongs to that trade: the group of it must see it.
+        return Trade.objects.select_for_update(of=("self",)).filter(decision=decision).latest("pk")
+    return _make(desk, order, decision, report.filled_at)
+
+
+def _open_trade(desk: Desk, order: Order) -> Trade | None:
+    return (
         Trade.objects.select_for_update(of=("self",))
         .filter(
             account=desk.account,
             session=desk.session,
-            exchange=report.exchange,
-            tradingsymbol=report.tradingsymbol,
+            exchange=order.exchange,
+            tradingsymbol=order.tradingsymbol,
             product=order.product,
             closed_at=None,
         )
         .first()
     )
-    if open_trade is not None:
-        return open_trade
-    if order.role != Role.ENTRY:
-        # An exit that executes after its trade was closed belongs to that trade: the group of it must see it.
-        return Trade.objects.select_for_update(of=("self",)).filter(decision=decision).latest("pk")
+
+
+def _make(desk: Desk, entry: Order, decision: Decision, opened_at: datetime) -> Trade:
     return Trade.objects.create(
         account=desk.account,
         session=desk.session,
         trading_date=desk.trading_date,
         decision=decision,
-        exchange=order.exchange,
-        tradingsymbol=order.tradingsymbol,
-        product=order.product,
-        side=order.side,
+        exchange=entry.exchange,
+        tradingsymbol=entry.tradingsymbol,
+        product=entry.product,
+        side=entry.side,
         strategy=decision.signal.strategy,
-        opened_at=report.filled_at,
+        opened_at=opened_at,
         risk_inr=decision.risk_inr,
     )
 
@@ -164,6 +231,7 @@ def _add(trade: Trade, order: Order, report: FillReport) -> None:
     if order.role == Role.ENTRY:
         trade.entered_quantity += report.quantity
         trade.entry_value_inr += value
+        trade.opened_at = min(trade.opened_at, report.filled_at)
     else:
         trade.exited_quantity += report.quantity
         trade.exit_value_inr += value

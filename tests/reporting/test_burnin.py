@@ -13,6 +13,7 @@ from risk.models import BurninDay
 from tests.console_rows import DAY, MORNING, build_chain, build_day
 from tests.reporting.day_builders import fill_report, order_report, position
 from trading.core.enums import OrderStatus, Role
+from trading.core.values import FillReport, OrderReport, PositionReport
 from trading.market import instruments
 from trading.models import Fill, Instrument, OrderEvent, StrategySetting
 
@@ -26,9 +27,9 @@ LATER = MORNING + timedelta(minutes=30)
 class Books:
     """A broker that knows three books and nothing else."""
 
-    orders: tuple = ()
-    fills: tuple = ()
-    positions: tuple = ()
+    orders: tuple[OrderReport, ...] = ()
+    fills: tuple[FillReport, ...] = ()
+    positions: tuple[PositionReport, ...] = ()
 
     def order_reports(self):
         return list(self.orders)

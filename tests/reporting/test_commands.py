@@ -34,7 +34,7 @@ def minutes(day: str, count: int = 25) -> list[str]:
 
 
 @pytest.fixture
-def folder(tmp_path) -> Path:
+def folder(tmp_path: Path) -> Path:
     lines = minutes("20220314") + minutes("20220315")
     (tmp_path / "NIFTY.txt").write_text("\n".join(lines) + "\n")
     return tmp_path

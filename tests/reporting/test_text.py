@@ -101,7 +101,7 @@ def test_many_days_are_counted_spread_and_added_up():
     spread = [line.split() for line in shown if line.startswith("  slowest flatten, ms")]
     assert spread == [["slowest", "flatten,", "ms", "0", "975", "975"]]
     assert shown[-8:] == [
-        "  Trades                8",
+        "  Trades               8",
         "  Gross    ₹49,38,270.00",
         "  Charges  ₹52,00,001.00",
         "  Net      -₹2,61,731.00",

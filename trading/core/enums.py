@@ -92,6 +92,14 @@ class Mode(StrEnum):
     LIVE = "LIVE"
 
 
+class Scope(StrEnum):
+    """What a caller from outside may do: look; pause, resume and flatten; ask for real money."""
+
+    READ = "read"
+    OPERATE = "operate"
+    LIVE = "live"
+
+
 class Loop(StrEnum):
     """The two loops; each has one lease per account."""
 

@@ -19,6 +19,8 @@ from trading.core.session import DayTimes, at
 from trading.exchange.gfdl import BrokenMarketData, find_days
 
 BAD_USAGE, NOT_PASSED = 2, 3
+#: what a shell gives for Ctrl-C
+STOPPED = 130
 MINUTES_A_DAY = 375
 
 
@@ -72,6 +74,10 @@ class Command(BaseCommand):
             days = self._days(folder, options)
         except (DayFailed, BrokenMarketData) as error:
             raise CommandError(str(error), returncode=BAD_USAGE) from error
+        except KeyboardInterrupt:
+            raise CommandError(
+                "Stopped. The days that were finished are stored.", returncode=STOPPED
+            ) from None
         self._print(days, is_json=options["json"], many=options["all"])
         if not all(day.passed for day in days):
             sys.exit(NOT_PASSED)

@@ -59,6 +59,8 @@ class TickerCalls:
     connected: Callable[[], None] = lambda: None
     #: an order changed; None where the update could not be read, which is as good a reason to look
     order_update: Callable[[OrderReport | None], None] = lambda report: None
+    #: a frame of ticks can be taken
+    frame: Callable[[], None] = lambda: None
     #: the token is dead: the ticker has stopped, and somebody must log in
     session_expired: Callable[[], None] = lambda: None
 
@@ -66,7 +68,6 @@ class TickerCalls:
 @dataclass(frozen=True, slots=True)
 class _Message:
     connection_number: int
-    frame_number: int
     received_at: datetime
     data: bytes
 
@@ -87,9 +88,11 @@ class Ticker:
         user_id: str,
         clocks: Clocks,
         calls: TickerCalls | None = None,
+        announce: str = "",
         silence_s: float = SILENCE_S,
         first_wait_s: float = FIRST_WAIT_S,
     ) -> None:
+        """`announce` is who we are, for an exchange that waits for our acknowledgements."""
         query = {"api_key": api_key, "access_token": access_token}
         if environment.ticker_needs_user_id:
             query["user_id"] = user_id
@@ -97,6 +100,7 @@ class Ticker:
         self._environment = environment
         self._clocks = clocks
         self._calls = calls or TickerCalls()
+        self._announce = announce if environment.paces_frames else ""
         self._silence_s = silence_s
         self._first_wait_s = first_wait_s
         self._stopping = Event()
@@ -107,6 +111,7 @@ class Ticker:
         self._frames: deque[_Message] = deque()
         self._arrived = Condition()  # guards _frames
         self._taken: _Message | None = None
+        self._taken_exchange_s = 0
         self._last_message_s = clocks.monotonic_s()
         self.connections = 0
         self.dropped_frames = 0
@@ -128,6 +133,11 @@ class Ticker:
     @property
     def is_connected(self) -> bool:
         return self._connection is not None
+
+    @property
+    def frames_waiting(self) -> int:
+        """How many frames can be taken at once."""
+        return len(self._frames)
 
     @property
     def silent_s(self) -> float:
@@ -164,7 +174,9 @@ class Ticker:
             return None
         self._taken = message
         try:
-            return decode(message.data, message.received_at)
+            frame = decode(message.data, message.received_at)
+            self._taken_exchange_s = int(frame.exchange_time_s.max()) if len(frame) else 0
+            return frame
         except BrokenFrame as problem:
             self.broken_frames += 1
             log.error("tick_frame_broken", problem=str(problem))
@@ -174,14 +186,14 @@ class Ticker:
         """Tell an exchange that waits for it (see `KiteEnvironment.paces_frames`) that the frame taken last
         is done.
 
-        Sends the number of tick frames of this connection that are dealt with: {"a": "ack", "v": 17}.
+        Sends the exchange time of that frame, seconds since the epoch: {"a": "ack", "v": 1795491900}.
         """
         taken = self._taken
         if not self._environment.paces_frames or taken is None:
             return
         with self._lock, suppress(ConnectionClosed):
             if self._connection is not None and taken.connection_number == self.connections:
-                _send(self._connection, "ack", taken.frame_number)
+                _send(self._connection, "ack", self._taken_exchange_s)
 
     def _run(self) -> None:
         wait_s = self._first_wait_s
@@ -235,6 +247,8 @@ class Ticker:
         with self._lock:
             self.connections += 1
             self._connection = connection
+            if self._announce:
+                _send(connection, "hello", self._announce)
             _send_changes(connection, {}, self._wanted)
         self._last_message_s = self._clocks.monotonic_s()
         log.info("ticker_connected", environment=self._environment.name, instruments=len(self._wanted))
@@ -242,15 +256,13 @@ class Ticker:
 
     def _listen(self, connection: ClientConnection) -> None:
         """Until the connection ends or is silent too long: then recv raises TimeoutError, an OSError."""
-        frame_number = 0
         while not self._stopping.is_set():
             message = connection.recv(timeout=self._silence_s)
             self._last_message_s = self._clocks.monotonic_s()
             if isinstance(message, str):
                 self._hear(message)
             elif len(message) > HEARTBEAT_BYTES:
-                frame_number += 1
-                self._hold(_Message(self.connections, frame_number, self._clocks.market_now(), message))
+                self._hold(_Message(self.connections, self._clocks.market_now(), message))
 
     def _hold(self, message: _Message) -> None:
         with self._arrived:
@@ -259,6 +271,7 @@ class Ticker:
                 self.dropped_frames += 1
             self._frames.append(message)
             self._arrived.notify()
+        self._calls.frame()
 
     def _hear(self, text: str) -> None:
         try:

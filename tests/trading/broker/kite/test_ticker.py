@@ -36,6 +36,11 @@ def ltp_frame(token: int, price_paise: int) -> bytes:
     return struct.pack(">HHII", 1, 8, token, price_paise)
 
 
+def full_frame(token: int, exchange_s: int) -> bytes:
+    packet = struct.pack(">46I", token, 100, *[0] * 13, exchange_s, *[0] * 30)
+    return struct.pack(">HH", 1, len(packet)) + packet
+
+
 def self_signed(folder: Path) -> ssl.SSLContext:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
@@ -233,17 +238,16 @@ def test_a_slow_reader_loses_the_oldest_frames_and_keeps_the_newest(server, desk
     assert desk.ticker.dropped_frames == 3
 
 
-def test_frames_done_are_acknowledged_by_their_number_on_the_connection(server, desk_at):
-    desk = desk_at()
+def test_frames_done_are_acknowledged_by_their_exchange_time(server, desk_at):
+    desk = desk_at(announce="watcher")
     desk.ticker.start()
     connection = server.take_connection()
     desk.ticker.acknowledge()
-    connection.send(ltp_frame(INFY, 1))
-    connection.send(ltp_frame(INFY, 2))
-    desk.ticker.next_frame(WAIT_S)
-    desk.ticker.next_frame(WAIT_S)
+    for exchange_s in (1_795_491_900, 1_795_491_903):
+        connection.send(full_frame(INFY, exchange_s))
+        desk.ticker.next_frame(WAIT_S)
     desk.ticker.acknowledge()
-    assert server.take_heard(1) == [{"a": "ack", "v": 2}]
+    assert server.take_heard(2) == [{"a": "hello", "v": "watcher"}, {"a": "ack", "v": 1_795_491_903}]
 
 
 def test_the_sandbox_is_told_the_user_and_hears_no_acknowledgement(server, desk_at):

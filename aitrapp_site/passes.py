@@ -1,0 +1,193 @@
+"""What the two loops do in the running system: a pass of the strategy loop, a pass of the order watcher.
+
+The replay's driver calls the same two passes in one thread (reporting/replay.py); here each has a process, a
+connection and a lease of its own.
+"""
+
+import time
+from datetime import datetime
+from typing import Final
+
+import structlog
+from django.conf import settings
+from django.db.models.functions import Now
+
+from aitrapp_site import wiring
+from aitrapp_site.clocks import VenueClocks
+from aitrapp_site.wiring import OpenDay
+from oco import day as day_table
+from oco.watcher import OrderWatcher
+from reporting import burnin
+from reporting.replay import enabled_strategies
+from risk import state
+from risk.models import BurninDay, EntriesOff
+from trading import bells, feed
+from trading.broker.kite.client import venue_state
+from trading.core.enums import Loop, PauseReason
+from trading.core.session import DayTimes, at
+from trading.feed import Feed
+from trading.lease import Held
+from trading.loop import StrategyLoop
+from trading.looping import StartAnew
+from trading.models import Account, Lease
+from trading.sending import BudgetSpent
+from trading.tick_bus import TickPublisher
+from trading.wakeups import Bell
+
+log = structlog.get_logger(__name__)
+
+#: with no frame for so long the venue is asked what time it is
+QUIET_S: Final = 0.5
+#: how often the strategy loop looks whether somebody leads the exits
+LOOK_AT_EXITS_S: Final = 1.5
+STRATEGY, WATCHER = "strategy", "watcher"
+
+
+class _DayWork:
+    """One day's market and connection, and the look at whether it is still that day."""
+
+    def __init__(self, held: Held, bell: Bell, announce: str) -> None:
+        account = Account.objects.get(pk=held.account_id)
+        self.day: OpenDay = wiring.open_day(account, held)
+        self.desk = self.day.desk
+        self.market = self.day.market
+        self.feed: Feed = wiring.open_feed(self.day, bell, announce)
+        self._told_s = time.monotonic()
+
+    def close(self) -> None:
+        self.feed.close()
+
+    def check_day(self, rung: list[str]) -> None:
+        """Raise StartAnew when the venue began other books or another day, SessionExpired for a dead token."""
+        feed.check_login(rung)
+        if self.desk.broker.venue_session != self.desk.session.key:
+            raise StartAnew(f"the venue's session is {self.desk.broker.venue_session} now")
+        if self.desk.clocks.market_now().date() != self.desk.trading_date:
+            raise StartAnew(f"{self.desk.trading_date} is over")
+
+    def keep_time(self, *, heard_frames: bool) -> None:
+        """In a market without frames, before the opening and after the close, ask the venue for the time."""
+        now_s = time.monotonic()
+        if heard_frames:
+            self._told_s = now_s
+            return
+        if now_s - self._told_s < QUIET_S or not isinstance(self.day.clocks, VenueClocks):
+            return
+        self._told_s = now_s
+        told = venue_state(wiring.place())
+        if told.venue_session != self.desk.session.key:
+            raise StartAnew(f"the venue's session is {told.venue_session} now")
+        self.day.clocks.hear(told.market_at)
+
+    def wait_s(self) -> float:
+        return 0.0 if self.feed.has_more else QUIET_S
+
+
+class StrategyWork(_DayWork):
+    """Frames in, entries out, live ticks to the console."""
+
+    def __init__(self, held: Held, bell: Bell) -> None:
+        super().__init__(held, bell, STRATEGY)
+        self.loop = StrategyLoop(self.desk, self.market, enabled_strategies(self.desk.account))
+        self._publisher = TickPublisher(settings.REDIS_URL, self.market)
+        self._looked_s = 0.0
+
+    def run_pass(self, rung: list[str]) -> None:
+        self.check_day(rung)
+        self._look_at_exits()
+        count = 0
+        for frame in self.feed.frames():
+            count += 1
+            try:
+                done = self.loop.run_pass(frame)
+            except BudgetSpent as error:
+                log.warning("entry_waits_for_order_rate", reason=str(error))
+                continue
+            if done.entries_sent:
+                bells.ring(bells.EXITS, self.desk.account.pk)
+        if count:
+            self._publisher.offer(self.desk.clocks.market_now(), self.desk.clocks.monotonic_s())
+            self.feed.acknowledge()
+        self.keep_time(heard_frames=bool(count))
+
+    def close(self) -> None:
+        super().close()
+        self._publisher.stop()
+
+    def _look_at_exits(self) -> None:
+        """Nobody enters while nobody protects: without a leader of the exits, entries are off."""
+        now_s = time.monotonic()
+        if now_s - self._looked_s < LOOK_AT_EXITS_S:
+            return
+        self._looked_s = now_s
+        account_id, now = self.desk.account.pk, self.desk.clocks.machine_now()
+        is_led = Lease.objects.filter(
+            account_id=account_id, loop=Loop.EXITS, expires_at__gte=Now(), pass_at__isnull=False
+        ).exists()
+        if is_led:
+            state.lift(account_id, PauseReason.LEASE, by="entries loop", now=now)
+        else:
+            why = "nobody leads the exits: no position would be protected"
+            state.turn_off(account_id, PauseReason.LEASE, by="entries loop", why=why, now=now)
+
+
+class WatcherWork(_DayWork):
+    """Books in, protection and exits out, the day's table, the report at its end."""
+
+    def __init__(self, held: Held, bell: Bell) -> None:
+        super().__init__(held, bell, WATCHER)
+        opens = at(self.desk.trading_date, DayTimes().housekeeping)
+        rows = day_table.table(self.market.specs, self.day.sessions, opens)
+        self.watcher = OrderWatcher(self.desk, self.market, rows)
+        interrupted = self.watcher.recover()
+        log.info("watcher_recovered", interrupted_commands=interrupted, session=self.desk.session.key)
+        self._report_at: datetime | None = at(self.desk.trading_date, DayTimes().report)
+        self._is_reconciled = False
+
+    def run_pass(self, rung: list[str]) -> None:
+        self.check_day(rung)
+        if feed.CONNECTED in rung:
+            # What was said while we were not connected is lost: read the books.
+            self.watcher.reading.read_all_now(self.desk.clocks.machine_now())
+        if any(word and word != feed.FRAME for word in rung):
+            self.watcher.wake(feed.orders_of(rung))
+        count = 0
+        for frame in self.feed.frames():
+            count += 1
+            self.market.close_due(frame.received_at)
+            self.market.apply(frame)
+        self.watcher.run_pass()
+        if count:
+            self.feed.acknowledge()
+        self._lift_shutdown()
+        self.keep_time(heard_frames=bool(count))
+        self._report_when_due()
+
+    def wait_s(self) -> float:
+        due = self.watcher.next_due()
+        if due is None:
+            return super().wait_s()
+        return min((due - self.desk.clocks.machine_now()).total_seconds(), super().wait_s())
+
+    def _lift_shutdown(self) -> None:
+        """The first pass that worked has brought our rows up to the broker's books."""
+        if self._is_reconciled:
+            return
+        self._is_reconciled = True
+        now, account_id = self.desk.clocks.machine_now(), self.desk.account.pk
+        state.lift(account_id, PauseReason.SHUTDOWN, by="reconciliation", now=now)
+        # The login was refused to one of the loops and answered this one.
+        EntriesOff.objects.filter(
+            account_id=account_id, reason=PauseReason.LOGIN, set_by__endswith=" loop", lifted_at=None
+        ).update(lifted_at=now, lifted_by="exits loop")
+
+    def _report_when_due(self) -> None:
+        now = self.desk.clocks.market_now()
+        if self._report_at is None or now < self._report_at:
+            return
+        if not BurninDay.objects.filter(session=self.desk.session).exists():
+            desk = self.desk
+            judged = burnin.report(desk.account, desk.session, desk.trading_date, desk.broker, now=now)
+            burnin.store(judged)
+            log.info("burnin_day_stored", session=desk.session.key, passed=judged.passed)
+        self._report_at = None

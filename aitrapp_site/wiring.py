@@ -1,0 +1,213 @@
+"""Where parts become a system: settings, broker, clocks and market of one trading day, opened for a loop.
+
+Everything below is handed what it works with; only here is it decided which broker, which clock, which books.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from http import HTTPStatus
+from threading import Event
+from typing import Final
+
+import structlog
+from django.conf import settings
+
+from aitrapp_site.clocks import MachineClocks, VenueClocks
+from trading import feed
+from trading.broker.base import BrokerUnavailable
+from trading.broker.kite import environment, instruments
+from trading.broker.kite.client import KiteBroker, VenueState, venue_state
+from trading.broker.kite.environment import KiteEnvironment
+from trading.broker.kite.frames import TickMode
+from trading.broker.kite.ticker import Ticker, TickerCalls
+from trading.core.candles import Bars
+from trading.core.enums import Exchange
+from trading.core.holidays import default_calendar
+from trading.core.market_state import MarketState
+from trading.core.session import DayTimes, Session, at, ordinary_session
+from trading.core.values import InstrumentSpec
+from trading.desk import Desk
+from trading.exchange import contracts
+from trading.exchange.synthetic import FUTURES, SHARES
+from trading.feed import Feed
+from trading.lease import Held
+from trading.market import instruments as instrument_rows
+from trading.models import Account, VenueSession
+from trading.wakeups import Bell
+
+log = structlog.get_logger(__name__)
+
+#: calendar days that hold at least three trading days, whatever holidays and weekends lie between
+WARM_UP_SPAN: Final = timedelta(days=12)
+QUOTES_PER_CALL: Final = 500
+#: Kite takes three historical calls a second; our own exchange is asked again only when it says so
+TOO_MANY_WAIT_S: Final = 0.35
+TRIES: Final = 8
+
+
+class WrongLogin(Exception):
+    """The token opens another account than the one that trades. Log in as that user, or set ACCOUNT_NAME."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OpenDay:
+    """One trading day as a loop works on it."""
+
+    desk: Desk
+    market: MarketState
+    sessions: tuple[Session, ...]
+    clocks: MachineClocks
+
+
+def place() -> KiteEnvironment:
+    """Where orders go, from the settings."""
+    if settings.KITE_ENVIRONMENT == "sandbox":
+        return environment.SANDBOX
+    return environment.EXCHANGE.at(settings.EXCHANGE_URL, settings.EXCHANGE_TICKER_URL)
+
+
+def clocks_now() -> MachineClocks:
+    """The clocks an edge acts under: the exchange's market time where it answers, else the computer's."""
+    where = place()
+    if not where.paces_frames:
+        return MachineClocks()
+    try:
+        state = venue_state(where)
+    except BrokerUnavailable:
+        return MachineClocks()
+    return VenueClocks(state.market_at, state.speed)
+
+
+def open_day(account: Account, held: Held) -> OpenDay:
+    """Books, broker, clocks and a warm market. Raises BrokerUnavailable, SessionExpired or WrongLogin."""
+    where = place()
+    state = venue_state(where) if where.paces_frames else None
+    clocks = VenueClocks(state.market_at, state.speed) if state else MachineClocks()
+    broker = KiteBroker(
+        where,
+        api_key=settings.KITE_API_KEY,
+        access_token=settings.KITE_ACCESS_TOKEN,
+        clocks=clocks,
+        venue_session=state.venue_session if state else "",
+    )
+    user = broker.user_id()
+    if user != account.broker_user:
+        raise WrongLogin(f"the token is {user}'s, the account {account} trades as {account.broker_user}")
+    trading_date = state.trading_date if state else clocks.market_now().date()
+    specs = tuple(_specs(broker, trading_date))
+    instrument_rows.refresh(specs, trading_date)
+    sessions = sessions_of(specs, trading_date)
+    market = MarketState(specs, sessions)
+    market.warm_up(_warm_up(broker, specs, trading_date, clocks))
+    _take_circuits(broker, market)
+    desk = Desk(
+        account=account,
+        session=_session(account, state, clocks),
+        trading_date=trading_date,
+        broker=broker,
+        clocks=clocks,
+        lease=held,
+        installation=settings.INSTALLATION,
+    )
+    return OpenDay(desk=desk, market=market, sessions=sessions, clocks=clocks)
+
+
+def open_feed(day: OpenDay, bell: Bell, announce: str) -> Feed:
+    """Connect to the day's ticks and order updates; they ring `bell`."""
+    ticker = Ticker(
+        place(),
+        api_key=settings.KITE_API_KEY,
+        access_token=settings.KITE_ACCESS_TOKEN,
+        user_id=day.desk.account.broker_user,
+        clocks=day.clocks,
+        announce=announce,
+        calls=TickerCalls(
+            connected=lambda: bell.ring(feed.CONNECTED),
+            frame=lambda: bell.ring(feed.FRAME),
+            order_update=lambda report: feed.ring_order(bell, report.broker_order_id if report else ""),
+            session_expired=lambda: bell.ring(feed.LOGIN_DEAD),
+        ),
+    )
+    ticker.watch({spec.instrument_token: TickMode.FULL for spec in day.market.specs})
+    ticker.start()
+    return Feed(ticker, day.clocks.stamp)
+
+
+def sessions_of(specs: Iterable[InstrumentSpec], trading_date: date) -> tuple[Session, ...]:
+    """Each instrument's day. A day that trades although the calendar calls it a holiday: the venue wins."""
+    calendar = default_calendar()
+    return tuple(
+        calendar.session(trading_date, spec) or ordinary_session(trading_date, spec) for spec in specs
+    )
+
+
+def _session(account: Account, state: VenueState | None, clocks: MachineClocks) -> VenueSession:
+    session, _ = VenueSession.objects.get_or_create(
+        account=account,
+        key=state.venue_session if state else "",
+        defaults={
+            "market": state.market if state else settings.KITE_ENVIRONMENT,
+            "started_at": state.market_at if state else clocks.market_now(),
+        },
+    )
+    return session
+
+
+def _specs(broker: KiteBroker, trading_date: date) -> Iterable[InstrumentSpec]:
+    """The front-month futures and the shares that are watched."""
+    names = frozenset(settings.INSTRUMENTS or (*FUTURES, *SHARES))
+    front: dict[str, InstrumentSpec] = {}
+    futures = instruments.read_specs(
+        broker.instrument_lines(Exchange.NFO), exchanges=[Exchange.NFO], names=names, instrument_types=["FUT"]
+    )
+    for spec in futures:
+        best = front.get(spec.name)
+        if spec.expiry and spec.expiry >= trading_date and not (best and best.expiry and best.expiry <= spec.expiry):
+            front[spec.name] = spec
+    for name, spec in front.items():
+        known = name in contracts.FREEZES
+        freeze = contracts.freeze_quantity(name, trading_date) if known else spec.freeze_quantity
+        yield replace(spec, freeze_quantity=freeze)
+    shares = instruments.read_specs(
+        broker.instrument_lines(Exchange.NSE), exchanges=[Exchange.NSE], names=names, instrument_types=["EQ"]
+    )
+    for spec in shares:
+        # The file does not say; the shares we watch all have futures, and leaving a share earlier is never wrong.
+        yield replace(spec, has_derivatives=True)
+
+
+def _warm_up(
+    broker: KiteBroker, specs: Iterable[InstrumentSpec], trading_date: date, clocks: MachineClocks
+) -> dict[int, Bars]:
+    """Closed minutes of the days before and of today so far, by token."""
+    begin = at(trading_date, DayTimes().opens) - WARM_UP_SPAN
+    return {
+        spec.instrument_token: _minute_bars(broker, spec.instrument_token, begin, clocks.market_now())
+        for spec in specs
+    }
+
+
+def _minute_bars(broker: KiteBroker, token: int, begin: datetime, end: datetime) -> Bars:
+    """One instrument's minutes; asked again a little later where the broker says that it was too often."""
+    for _ in range(TRIES - 1):
+        try:
+            return broker.minute_bars(token, begin, end)
+        except BrokerUnavailable as error:
+            if error.http_status != HTTPStatus.TOO_MANY_REQUESTS:
+                raise
+            Event().wait(TOO_MANY_WAIT_S)
+    return broker.minute_bars(token, begin, end)
+
+
+def _take_circuits(broker: KiteBroker, market: MarketState) -> None:
+    """Put the day's circuit limits into the market; without them a price is clamped by its tick alone."""
+    names = {f"{spec.exchange}:{spec.tradingsymbol}": slot for slot, spec in enumerate(market.specs)}
+    wanted = list(names)
+    try:
+        for first in range(0, len(wanted), QUOTES_PER_CALL):
+            for name, quote in broker.quotes(wanted[first : first + QUOTES_PER_CALL]).items():
+                market.lower_circuit_paise[names[name]] = quote.lower_circuit_paise
+                market.upper_circuit_paise[names[name]] = quote.upper_circuit_paise
+    except BrokerUnavailable as error:
+        log.warning("circuits_unknown", reason=str(error))

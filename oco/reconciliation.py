@@ -1,0 +1,143 @@
+"""The broker's positions against ours: what somebody else's hand did to the account.
+
+Below the sum of our groups: the exits shrink, entries pause. Beyond it: not ours, so pause and alarm, never touched.
+Books and positions are read one after the other, so a difference counts only when somebody else's order in the same
+book explains it, or when two looks in a row agree on it.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from django.db.models import F
+
+from oco.groups import LiveGroup
+from oco.models import OcoGroup
+from risk import state
+from trading.core.enums import PauseReason
+from trading.core.values import OrderReport, PositionReport
+from trading.desk import Desk
+
+#: exchange, tradingsymbol, product
+Holding = tuple[str, str, str]
+
+BY = "reconciliation"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Signed units of one holding: what our groups hold, what the broker says, what others traded today."""
+
+    holding: Holding
+    ours: int
+    broker: int
+    others: int
+
+    @property
+    def taken(self) -> int:
+        """Units of ours that somebody else has closed."""
+        if self.ours == 0:
+            return 0
+        sign = 1 if self.ours > 0 else -1
+        return abs(self.ours) - min(max(self.broker * sign, 0), abs(self.ours))
+
+    @property
+    def is_explained(self) -> bool:
+        """Somebody else's executions in the same book account for the whole difference."""
+        return self.others != 0 and self.broker == self.ours + self.others
+
+    def __str__(self) -> str:
+        exchange, tradingsymbol, product = self.holding
+        return f"{exchange}:{tradingsymbol} {product}: ours {self.ours}, at the broker {self.broker}"
+
+
+def compare(
+    ours: Mapping[Holding, int], broker: Mapping[Holding, int], others: Mapping[Holding, int]
+) -> list[Difference]:
+    """Holdings of ours that the broker sees otherwise. What we never traded is somebody else's and left out."""
+    return [
+        Difference(holding, held, broker.get(holding, 0), others.get(holding, 0))
+        for holding, held in sorted(ours.items())
+        if broker.get(holding, 0) != held
+    ]
+
+
+def others_executed(reports: Iterable[OrderReport], our_order_ids: frozenset[str]) -> dict[Holding, int]:
+    """Signed units executed today by orders that are not ours, by holding."""
+    found: dict[Holding, int] = {}
+    for report in reports:
+        if report.broker_order_id not in our_order_ids and report.filled_quantity:
+            holding = (report.exchange.value, report.tradingsymbol, report.product)
+            found[holding] = found.get(holding, 0) + report.side.sign * report.filled_quantity
+    return found
+
+
+def held_at(reports: Iterable[PositionReport]) -> dict[Holding, int]:
+    """The broker's net positions by holding."""
+    return {
+        (report.exchange.value, report.tradingsymbol, report.product): report.quantity for report in reports
+    }
+
+
+@dataclass(slots=True)
+class Reconciler:
+    """Looks at each whole read of the books, and remembers the last look's differences."""
+
+    _last: list[Difference] = field(default_factory=list)
+    _calm_looks: int = 0
+
+    def look(
+        self,
+        desk: Desk,
+        live: Iterable[LiveGroup],
+        traded: Iterable[Holding],
+        reports: Iterable[OrderReport],
+        our_order_ids: frozenset[str],
+    ) -> bool:
+        """Compare once. True when a group's quantity was corrected, so that its exit must shrink in this pass."""
+        groups = list(live)
+        ours = dict.fromkeys(traded, 0)
+        for group in groups:
+            entry = group.row.entry_order
+            holding = (entry.exchange, entry.tradingsymbol, entry.product)
+            ours[holding] = ours.get(holding, 0) + group.view.side.sign * group.view.position_quantity
+        found = compare(
+            ours, held_at(desk.broker.position_reports()), others_executed(reports, our_order_ids)
+        )
+        sure = [one for one in found if one.is_explained or one in self._last]
+        self._last = found
+        if not found:
+            self._calm(desk)
+            return False
+        self._calm_looks = 0
+        corrected = False
+        for difference in sure:
+            self._pause(desk, difference)
+            corrected |= difference.taken > 0 and _take_from(groups, difference) > 0
+        if corrected:
+            self._last = []
+        return corrected
+
+    def _pause(self, desk: Desk, difference: Difference) -> None:
+        now = desk.clocks.market_now()
+        state.turn_off(desk.account.pk, PauseReason.RECONCILIATION, by=BY, why=str(difference), now=now)
+
+    def _calm(self, desk: Desk) -> None:
+        """Two looks in a row without a difference lift what a difference put up."""
+        self._calm_looks += 1
+        if self._calm_looks == 2:
+            state.lift_own(desk.account.pk, PauseReason.RECONCILIATION, by=BY, now=desk.clocks.market_now())
+
+
+def _take_from(groups: list[LiveGroup], difference: Difference) -> int:
+    """Book units that somebody else closed, from the newest group first; returns how many found a group."""
+    left = difference.taken
+    for group in sorted(groups, key=lambda one: one.row.pk, reverse=True):
+        entry = group.row.entry_order
+        if (entry.exchange, entry.tradingsymbol, entry.product) != difference.holding or left == 0:
+            continue
+        share = min(left, max(group.view.position_quantity, 0))
+        OcoGroup.objects.filter(pk=group.row.pk).update(
+            taken_by_others_quantity=F("taken_by_others_quantity") + share
+        )
+        left -= share
+    return difference.taken - left

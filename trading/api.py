@@ -1,0 +1,105 @@
+"""REST: signals, decisions, orders and trades of the current books, and the doors that Kite itself uses."""
+
+import hashlib
+import hmac
+import json
+from typing import Annotated, Any, TypeVar
+
+from django.conf import settings
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from ninja import Query, Router, Schema
+from ninja.errors import HttpError
+
+from aitrapp_site.callers import Needs
+from trading import bells, current
+from trading.core.enums import Scope
+from trading.models import Account, Decision, Order, Signal, Trade
+from trading.schemas import DecisionOut, OrderOut, SignalOut, TradeOut
+
+router = Router(tags=["trading"])
+kite = Router(tags=["kite"])
+
+Row = TypeVar("Row", bound=Model)
+POSTBACK_MAX_BYTES = 64 * 1024
+NO_LOGIN = (
+    "This installation trades on paper at its own exchange, which needs no Kite login. A login is asked for once "
+    "the program is set up for Zerodha's sandbox or for real money."
+)
+
+
+class Page(Schema):
+    """Which rows: those of the account's newest books, newest first."""
+
+    account: str = ""
+    limit: Annotated[int, Query(ge=1, le=500)] = 100
+
+
+def newest(rows: QuerySet[Row], page: Page, session: str = "session") -> QuerySet[Row]:
+    """One page of the rows that belong to the books meant; `session` is the lookup that leads there."""
+    books = current.newest_session(current.account_named(page.account))
+    return rows.filter(**{session: books})[: page.limit] if books else rows.none()
+
+
+@router.get("/signals", response=list[SignalOut])
+def signals(request: HttpRequest, page: Query[Page]) -> QuerySet[Signal]:
+    """Setups that strategies saw."""
+    return newest(Signal.objects.all(), page)
+
+
+@router.get("/decisions", response=list[DecisionOut])
+def decisions(request: HttpRequest, page: Query[Page]) -> QuerySet[Decision]:
+    """The answer to each signal, with every reason of a refusal."""
+    return newest(Decision.objects.select_related("signal"), page, "signal__session")
+
+
+@router.get("/orders", response=list[OrderOut])
+def orders(request: HttpRequest, page: Query[Page]) -> QuerySet[Order]:
+    """What was asked of the broker, and what became of it."""
+    return newest(Order.objects.all(), page)
+
+
+@router.get("/trades", response=list[TradeOut])
+def trades(request: HttpRequest, page: Query[Page]) -> QuerySet[Trade]:
+    """Round trips, open and closed."""
+    return newest(Trade.objects.all(), page)
+
+
+@kite.post("/postback", auth=None, response={200: dict[str, str]})
+def postback(request: HttpRequest) -> dict[str, str]:
+    """Kite's order postback. Its checksum covers no status and no quantity, so it only makes the watcher look."""
+    data = _postback_of(request)
+    secret = settings.KITE_API_SECRET
+    if not secret:
+        raise HttpError(409, "Postbacks cannot be checked: set KITE_API_SECRET.")
+    signed = f"{data.get('order_id', '')}{data.get('order_timestamp', '')}{secret}".encode()
+    shown = str(data.get("checksum", ""))
+    if not hmac.compare_digest(hashlib.sha256(signed).hexdigest().encode(), shown.encode()):
+        raise HttpError(403, "The checksum is wrong: this postback was not signed with our API secret.")
+    for account in Account.objects.filter(broker_user=str(data.get("user_id", ""))):
+        bells.ring(bells.EXITS, account.pk)
+    return {"status": "ok"}
+
+
+def _postback_of(request: HttpRequest) -> dict[str, Any]:
+    if int(request.headers.get("Content-Length") or 0) > POSTBACK_MAX_BYTES:
+        raise HttpError(413, "A postback is a small JSON object; this is larger than 64 kB.")
+    try:
+        data = json.loads(request.body)
+    except ValueError as error:
+        raise HttpError(400, "A postback is a JSON object.") from error
+    if not isinstance(data, dict):
+        raise HttpError(400, "A postback is a JSON object.")
+    return data
+
+
+@kite.get("/login", auth=Needs(Scope.OPERATE), response={409: dict[str, str]})
+def login(request: HttpRequest) -> tuple[int, dict[str, str]]:
+    """Where the operator's daily login at Kite begins; refused while the account trades at our own exchange."""
+    return 409, {"detail": NO_LOGIN}
+
+
+@kite.get("/callback", auth=Needs(Scope.OPERATE), response={409: dict[str, str]})
+def callback(request: HttpRequest) -> tuple[int, dict[str, str]]:
+    """Where Kite sends the operator's browser back to; refused while the account trades at our own exchange."""
+    return 409, {"detail": NO_LOGIN}

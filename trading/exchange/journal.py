@@ -1,0 +1,156 @@
+"""The exchange's journal: one file a venue session, one line an event, on disk before a request is answered.
+
+It holds what `market_day.tell_again` needs and no books: a killed exchange reads it, tells the day again (about
+a second) and goes on with the same orders, logins, rate windows and market time.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Self
+
+from trading.exchange.market_day import FRAME, TIME, WRITE, Entry
+
+LOCK, CURRENT, SUFFIX = "lock", "current", ".jsonl"
+#: files of sessions that ended, kept to look at
+KEPT = 10
+
+
+class BrokenJournal(ValueError):
+    """A journal that cannot be gone on with; says which file, why, and what to do."""
+
+
+class JournalInUse(RuntimeError):
+    """Another exchange writes to this folder."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Header:
+    """What a session was begun with. `asked` are the options of the command line, to be compared as they are."""
+
+    venue_session: str
+    asked: Mapping[str, Any]
+    trading_date: date
+    #: 1 for the day asked for, 2 for the one after it …
+    day_number: int
+    #: HH:MM of a day begun in its middle, or empty
+    begin: str = ""
+    #: the launcher's name of its run
+    run: str = ""
+
+
+@dataclass(kw_only=True, slots=True)
+class Kept:
+    """A journal as read: its header, its events, the logins it ended with, and whether the day was over."""
+
+    header: Header
+    entries: list[Entry] = field(default_factory=list)
+    logins: Mapping[str, Any] = field(default_factory=dict)
+    is_done: bool = False
+
+
+class Journal:
+    """Appends to one session's file. Every method but `note` is on disk when it returns."""
+
+    def __init__(self, file: int, path: Path) -> None:
+        self._file = file
+        self.path = path
+
+    @classmethod
+    def begin(cls, folder: Path, header: Header) -> Self:
+        """A new session's file, current from now on. Older ones beyond `KEPT` are removed."""
+        path = folder / f"{header.venue_session}{SUFFIX}"
+        journal = cls(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600), path)
+        journal.keep({"header": asdict(header)})
+        pointer = folder / f"{CURRENT}.new"
+        pointer.write_text(path.name)
+        pointer.replace(folder / CURRENT)
+        others = sorted((p for p in folder.glob(f"*{SUFFIX}") if p != path), key=lambda p: p.stat().st_mtime_ns)
+        for old in others[: max(len(others) - KEPT, 0)]:
+            old.unlink()
+        return journal
+
+    @classmethod
+    def go_on(cls, path: Path) -> Self:
+        """Append to an existing file. A last line cut off by the kill is taken back."""
+        text = path.read_bytes()
+        whole = text.rfind(b"\n") + 1
+        if whole < len(text):
+            os.truncate(path, whole)
+        return cls(os.open(path, os.O_WRONLY | os.O_APPEND), path)
+
+    def note(self, kind: str, moment: datetime) -> None:
+        """A frame or a market time: survives the process, not the machine."""
+        self._append({kind: moment.isoformat()})
+
+    def write(self, entry: Entry) -> None:
+        """A request and its answer."""
+        self.keep({WRITE: [entry.at.isoformat(), entry.verb, entry.order_id, dict(entry.fields), entry.answer]})
+
+    def keep(self, event: Mapping[str, Any]) -> None:
+        self._append(event)
+        os.fdatasync(self._file)
+
+    def close(self) -> None:
+        os.close(self._file)
+
+    def _append(self, event: Mapping[str, Any]) -> None:
+        os.write(self._file, json.dumps(event, separators=(",", ":"), default=str).encode() + b"\n")
+
+
+def lock(folder: Path) -> int:
+    """Make the folder and hold it until this process ends; the file descriptor. Raises JournalInUse."""
+    folder.mkdir(parents=True, exist_ok=True)
+    held = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(held)
+        raise JournalInUse(
+            f"another paper exchange keeps its journal in {folder}: end it, or give --journal another folder"
+        ) from None
+    return held
+
+
+def read_current(folder: Path) -> tuple[Path, Kept] | None:
+    """The session written last, or None in an empty folder. Raises BrokenJournal."""
+    try:
+        path = folder / (folder / CURRENT).read_text().strip()
+        lines = path.read_bytes().split(b"\n")[:-1]
+    except FileNotFoundError:
+        return None
+    if not lines:
+        return None
+    return path, _read(path, lines)
+
+
+def _read(path: Path, lines: list[bytes]) -> Kept:
+    number = 1
+    try:
+        head = json.loads(lines[0])["header"]
+        head["trading_date"] = date.fromisoformat(head["trading_date"])
+        kept = Kept(header=Header(**head))
+        for number, line in enumerate(lines[1:], 2):
+            event = json.loads(line)
+            kept.entries.extend(_entries(event))
+            kept.logins = event.get("logins", kept.logins)
+            kept.is_done = kept.is_done or "done" in event
+    except (ValueError, KeyError, TypeError) as error:
+        raise BrokenJournal(
+            f"{path}, line {number}: {error!r}. Move the file away to begin a new session; its books are lost"
+        ) from error
+    return kept
+
+
+def _entries(event: Mapping[str, Any]) -> Iterator[Entry]:
+    for kind in (FRAME, TIME):
+        if kind in event:
+            yield Entry(kind=kind, at=datetime.fromisoformat(event[kind]))
+    if WRITE in event:
+        moment, verb, order_id, fields, answer = event[WRITE]
+        at = datetime.fromisoformat(moment)
+        yield Entry(kind=WRITE, at=at, verb=verb, order_id=order_id, fields=fields, answer=answer)

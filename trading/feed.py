@@ -1,0 +1,80 @@
+"""One connection's market and order updates as a loop takes them: in order, stamped with market time."""
+
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+from trading.broker.base import SessionExpired
+from trading.core.ticks import TickFrame
+from trading.wakeups import Bell
+
+#: what the ticker's thread rings; an order update rings its order's id behind ORDER
+CONNECTED, FRAME, ORDER, LOGIN_DEAD = "connected", "frame", "order:", "login dead"
+#: a pass takes at most so many frames, then protects what is open
+FRAMES_A_PASS = 16
+
+
+class FrameSource(Protocol):
+    """What of a ticker a feed uses."""
+
+    def next_frame(self, timeout_s: float) -> TickFrame | None: ...
+
+    def acknowledge(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+    @property
+    def silent_s(self) -> float: ...
+
+    @property
+    def frames_waiting(self) -> int: ...
+
+
+class Feed:
+    """Frames as they come. `stamp` moves the market's clock on and says when the frame was."""
+
+    def __init__(self, ticker: FrameSource, stamp: Callable[[TickFrame], TickFrame]) -> None:
+        self._ticker = ticker
+        self._stamp = stamp
+
+    def frames(self) -> Iterator[TickFrame]:
+        """What has come and was not taken yet. Acknowledge when the last of them is dealt with.
+
+        Raises BrokerUnavailable when the ticker has ended.
+        """
+        for _ in range(FRAMES_A_PASS):
+            if not self._ticker.frames_waiting:
+                return
+            frame = self._ticker.next_frame(0)
+            if frame is not None:
+                yield self._stamp(frame)
+
+    def acknowledge(self) -> None:
+        """Tell an exchange that waits for us that everything taken is dealt with."""
+        self._ticker.acknowledge()
+
+    @property
+    def has_more(self) -> bool:
+        return self._ticker.frames_waiting > 0
+
+    @property
+    def silent_s(self) -> float:
+        """Machine seconds since anything came, heartbeats included."""
+        return self._ticker.silent_s
+
+    def close(self) -> None:
+        self._ticker.stop()
+
+
+def orders_of(rung: list[str]) -> list[str]:
+    """The broker order ids that order updates named."""
+    return [word.removeprefix(ORDER) for word in rung if word.startswith(ORDER) and word != ORDER]
+
+
+def check_login(rung: list[str]) -> None:
+    """Raise SessionExpired when the ticker's thread said that the token is dead."""
+    if LOGIN_DEAD in rung:
+        raise SessionExpired("the ticker's token is dead: log in again")
+
+
+def ring_order(bell: Bell, broker_order_id: str) -> None:
+    bell.ring(ORDER + broker_order_id)
