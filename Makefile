@@ -11,11 +11,15 @@ TESTS := $(VENV)/.installed-tests
 DATA ?= ../shared/market-data
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check
 
+PAPER = $(if $(SPEED),--speed $(SPEED)) $(if $(MARKET),--market $(MARKET)) $(if $(DAY),--day $(DAY)) \
+	$(if $(FROM),--from $(FROM)) $(if $(DAYS),--days $(DAYS)) $(if $(SEED),--seed $(SEED)) \
+	$(if $(PORT),--port $(PORT)) $(if $(filter replay,$(MARKET)),--data "$(DATA)")
+
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 paper: $(RUNTIME) ## trade on paper: private servers, the paper exchange and every process
-	@$(PY) manage.py paper $(ARGS)
+	@$(PY) manage.py paper $(PAPER) $(ARGS)
 
 migrate: $(RUNTIME) ## bring the database up to date
 	@$(PY) manage.py migrate $(ARGS)

@@ -8,6 +8,7 @@ from ninja.renderers import JSONRenderer
 
 from aitrapp_site.callers import Needs
 from aitrapp_site.ist_json import IstEncoder
+from aitrapp_site.levers import NothingToFlatten
 from oco.api import router as oco_router
 from reporting.api import router as reporting_router
 from risk.api import router as risk_router
@@ -37,6 +38,11 @@ api.add_router("/kite", kite_router)
 @api.exception_handler(NoAccount)
 def no_account(request: HttpRequest, error: Exception) -> HttpResponse:
     return api.create_response(request, _detail(error), status=404)
+
+
+@api.exception_handler(NothingToFlatten)
+def nothing_to_flatten(request: HttpRequest, error: Exception) -> HttpResponse:
+    return api.create_response(request, _detail(error), status=409)
 
 
 def _detail(error: Exception) -> dict[str, Any]:

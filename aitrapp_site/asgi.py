@@ -9,7 +9,16 @@ os.environ.setdefault("DATABASE_POOL", "1")
 # WhiteNoise sends its small files through an ordinary iterator; Django says so for each of them.
 warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
 
-from channels.routing import ProtocolTypeRouter
+from channels.auth import AuthMiddlewareStack
+from channels.routing import ProtocolTypeRouter, URLRouter
 from django.core.asgi import get_asgi_application
+from django.urls import path
 
-application = ProtocolTypeRouter({"http": get_asgi_application()})
+# Loads the apps, so it stands before anything that needs them.
+http = get_asgi_application()
+
+from aitrapp_site.home import own_picture
+from trading.consumers import ConsoleConsumer
+
+sockets = URLRouter([path("ws/console", ConsoleConsumer.as_asgi(look=own_picture))])
+application = ProtocolTypeRouter({"http": http, "websocket": AuthMiddlewareStack(sockets)})

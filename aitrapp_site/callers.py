@@ -30,9 +30,7 @@ NOT_FROM_A_SHELL = (
     "X-Forwarded-Proto",
     "X-Real-Ip",
 )
-HOW_TO_CALL = (
-    "Send `Authorization: Bearer <key>` with an API key (`manage.py api_key`), or sign in at /admin/ and call from there."
-)
+HOW_TO_CALL = "Send `Authorization: Bearer <key>` with an API key, or sign in at /admin/ and use the console."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,7 +55,9 @@ class Needs(HttpAuthBase):
         caller = caller_of(request)
         if not self.scopes & caller.scopes:
             wanted = " or ".join(sorted(self.scopes))
-            raise HttpError(403, f"{caller.name} lacks the scope {wanted}. Ask with a key or a user that has it.")
+            raise HttpError(
+                403, f"{caller.name} lacks the scope {wanted}. Ask with a key or a user that has it."
+            )
         return caller
 
 

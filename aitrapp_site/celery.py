@@ -10,12 +10,19 @@ from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aitrapp_site.settings")
 
-from celery import Celery, bootsteps
+from celery import Celery, bootsteps, signals
 from celery.worker.control import inspect_command
 
 app = Celery("aitrapp")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+
+@signals.setup_logging.connect
+def _leave_logging_alone(**_: Any) -> None:
+    """Celery would put the root logger on its own level; Django's settings say what is logged."""
+
 
 #: which loop a worker hosts follows from the queue it serves
 STRATEGY_QUEUE, WATCHER_QUEUE = "strategy", "watcher"
@@ -28,7 +35,6 @@ class LoopStep(bootsteps.StartStopStep):
     """Starts the loop of its queue with the worker and stops it, within bounds, with the worker."""
 
     requires = frozenset({"celery.worker.components:Pool"})
-    abstract = True
     queue = ""
 
     def __init__(self, parent: Any, **options: Any) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.contrib import admin
@@ -49,6 +49,7 @@ SIDEBAR = {
         ("risk.entriesoff", "pause_circle"),
         ("risk.risklimits", "speed"),
         ("trading.strategysetting", "toggle_on"),
+        ("trading.marketday", "event_busy"),
         ("oco.flatten", "emergency_home"),
     ),
     "Evidence": (
@@ -66,8 +67,31 @@ SIDEBAR = {
     "People": (
         ("auth.user", "person"),
         ("auth.group", "group"),
+        ("trading.apikey", "vpn_key"),
     ),
 }
+
+
+if TYPE_CHECKING:
+    AccountPage = admin.ModelAdmin[Account]
+else:
+    # Generic only in the stubs.
+    AccountPage = admin.ModelAdmin
+
+#: What can be done with the accounts ticked in their list. The apps above trading add theirs.
+ACCOUNT_ACTIONS: list[Callable[..., None]] = []
+
+
+def account_action(
+    description: str, *, permission: str
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Make a function of (model admin, request, accounts) an action of the list of accounts."""
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        ACCOUNT_ACTIONS.append(admin.action(description=description, permissions=[permission])(function))
+        return function
+
+    return register
 
 
 def format_ist(moment: datetime) -> str:

@@ -24,7 +24,15 @@ import psycopg
 from aitrapp_site.environment import env_path
 from aitrapp_site.server_folders import Folders, ServersError, folders_of, open_lock, try_lock
 
-__all__ = ["Servers", "ServersError", "addresses", "default_data_dir", "use_servers", "wait_until_stopped"]
+__all__ = [
+    "Servers",
+    "ServersError",
+    "addresses",
+    "default_data_dir",
+    "restart_keeper",
+    "use_servers",
+    "wait_until_stopped",
+]
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 START_TIMEOUT_S = 60.0
@@ -73,6 +81,15 @@ def use_servers(data_dir: Path, *, throwaway: bool = False) -> Iterator[Servers]
         while not try_lock(clients, fcntl.LOCK_SH):
             _pause(folders, deadline_s)
         yield _running_servers(folders, throwaway=throwaway, deadline_s=deadline_s)
+
+
+def restart_keeper(data_dir: Path) -> bool:
+    """Start the servers of a block of `use_servers` anew if their keeper was killed; whether it was."""
+    folders = folders_of(data_dir)
+    if _keeper_runs(folders) or any(keeper.poll() is None for keeper in _keepers):
+        return False
+    _start_keeper(folders, throwaway=False)
+    return True
 
 
 def wait_until_stopped(data_dir: Path, *, timeout_s: float) -> bool:

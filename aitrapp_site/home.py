@@ -4,9 +4,10 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils.html import json_script
 
 from aitrapp_site.callers import scopes_of_user
-from aitrapp_site.ist_json import to_json
+from aitrapp_site.ist_json import IstEncoder
 from aitrapp_site.web_clocks import WebClocks, is_of
 from reporting import picture as pictures
 from trading import current, tick_bus
@@ -39,4 +40,7 @@ def home(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     except current.NoAccount as error:
         return context | {"no_account": str(error)}
     scopes = scopes_of_user(request.user)
-    return context | {"first_picture": to_json(first), "may_operate": Scope.OPERATE in scopes}
+    return context | {
+        "first_picture": json_script(first, "first-picture", IstEncoder),
+        "may_operate": Scope.OPERATE in scopes,
+    }

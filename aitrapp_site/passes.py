@@ -25,6 +25,7 @@ from trading import bells, feed
 from trading.broker.kite.client import venue_state
 from trading.core.enums import Loop, PauseReason
 from trading.core.session import DayTimes, at
+from trading.core.ticks import TickFrame
 from trading.feed import Feed
 from trading.lease import Held
 from trading.loop import StrategyLoop
@@ -65,19 +66,27 @@ class _DayWork:
         if self.desk.clocks.market_now().date() != self.desk.trading_date:
             raise StartAnew(f"{self.desk.trading_date} is over")
 
-    def keep_time(self, *, heard_frames: bool) -> None:
-        """In a market without frames, before the opening and after the close, ask the venue for the time."""
-        now_s = time.monotonic()
-        if heard_frames:
+    def keep_time(self) -> bool:
+        """Take what the venue says of its time; in silence ask it. Whether it said something by itself."""
+        if not isinstance(self.day.clocks, VenueClocks):
+            return False
+        told, now_s = self.feed.clock(), time.monotonic()
+        has_spoken = told is not None
+        if told is None and now_s - self._told_s > QUIET_S:
+            told = venue_state(wiring.place())
+        if told is not None:
             self._told_s = now_s
-            return
-        if now_s - self._told_s < QUIET_S or not isinstance(self.day.clocks, VenueClocks):
-            return
-        self._told_s = now_s
-        told = venue_state(wiring.place())
-        if told.venue_session != self.desk.session.key:
-            raise StartAnew(f"the venue's session is {told.venue_session} now")
-        self.day.clocks.hear(told.market_at)
+            if told.venue_session != self.desk.session.key:
+                raise StartAnew(f"the venue's session is {told.venue_session} now")
+            self.day.clocks.hear(told.market_at)
+        return has_spoken
+
+    def take_frames(self) -> list[TickFrame]:
+        """What came since the last pass."""
+        frames = list(self.feed.frames())
+        if frames:
+            self._told_s = time.monotonic()
+        return frames
 
     def wait_s(self) -> float:
         return 0.0 if self.feed.has_more else QUIET_S
@@ -95,9 +104,9 @@ class StrategyWork(_DayWork):
     def run_pass(self, rung: list[str]) -> None:
         self.check_day(rung)
         self._look_at_exits()
-        count = 0
-        for frame in self.feed.frames():
-            count += 1
+        has_time = self.keep_time()
+        frames = self.take_frames()
+        for frame in frames:
             try:
                 done = self.loop.run_pass(frame)
             except BudgetSpent as error:
@@ -105,10 +114,10 @@ class StrategyWork(_DayWork):
                 continue
             if done.entries_sent:
                 bells.ring(bells.EXITS, self.desk.account.pk)
-        if count:
+        if frames:
             self._publisher.offer(self.desk.clocks.market_now(), self.desk.clocks.monotonic_s())
+        if frames or has_time:
             self.feed.acknowledge()
-        self.keep_time(heard_frames=bool(count))
 
     def close(self) -> None:
         super().close()
@@ -148,20 +157,19 @@ class WatcherWork(_DayWork):
         self.check_day(rung)
         if feed.CONNECTED in rung:
             # What was said while we were not connected is lost: read the books.
-            self.watcher.reading.read_all_now(self.desk.clocks.machine_now())
+            self.watcher.reads.read_all_now(self.desk.clocks.machine_now())
         if any(word and word != feed.FRAME for word in rung):
             self.watcher.wake(feed.orders_of(rung))
-        count = 0
-        for frame in self.feed.frames():
-            count += 1
+        has_time = self.keep_time()
+        frames = self.take_frames()
+        for frame in frames:
             self.market.close_due(frame.received_at)
             self.market.apply(frame)
         self.watcher.run_pass()
-        if count:
-            self.feed.acknowledge()
         self._lift_shutdown()
-        self.keep_time(heard_frames=bool(count))
         self._report_when_due()
+        if frames or has_time:
+            self.feed.acknowledge()
 
     def wait_s(self) -> float:
         due = self.watcher.next_due()

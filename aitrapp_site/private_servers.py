@@ -74,7 +74,7 @@ class PrivateServer:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=_die_with_parent(self.stop_signals[0][0]),  # noqa: PLW1509  # one thread here
+                preexec_fn=die_with_parent(self.stop_signals[0][0]),  # noqa: PLW1509  # one thread here
                 **run_as(self.user()),
             )
 
@@ -280,16 +280,16 @@ def run_as(user: str | None) -> dict[str, Any]:
     return {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []} if user else {}
 
 
-def _die_with_parent(number: signal.Signals) -> Callable[[], None] | None:
-    """Have the kernel send `number` to the child when the keeper dies, even by kill -9. Linux only."""
+def die_with_parent(number: signal.Signals) -> Callable[[], None] | None:
+    """For `preexec_fn`: the kernel sends `number` to the child when its parent dies, even by kill -9. Linux only."""
     if sys.platform != "linux":
         return None
     prctl = ctypes.CDLL(None).prctl
-    keeper_pid = os.getpid()
+    parent_pid = os.getpid()
 
     def prepare_child() -> None:
         prctl(PR_SET_PDEATHSIG, int(number))
-        if os.getppid() != keeper_pid:
+        if os.getppid() != parent_pid:
             os._exit(1)
 
     return prepare_child

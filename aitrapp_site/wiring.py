@@ -17,21 +17,22 @@ from aitrapp_site.clocks import MachineClocks, VenueClocks
 from trading import feed
 from trading.broker.base import BrokerUnavailable
 from trading.broker.kite import environment, instruments
-from trading.broker.kite.client import KiteBroker, VenueState, venue_state
+from trading.broker.kite.client import KiteBroker, venue_state
 from trading.broker.kite.environment import KiteEnvironment
 from trading.broker.kite.frames import TickMode
 from trading.broker.kite.ticker import Ticker, TickerCalls
+from trading.broker.kite.venue_clock import VenueState
 from trading.core.candles import Bars
 from trading.core.enums import Exchange
-from trading.core.holidays import default_calendar
 from trading.core.market_state import MarketState
-from trading.core.session import DayTimes, Session, at, ordinary_session
+from trading.core.session import DayTimes, Session, at
 from trading.core.values import InstrumentSpec
 from trading.desk import Desk
 from trading.exchange import contracts
 from trading.exchange.synthetic import FUTURES, SHARES
 from trading.feed import Feed
 from trading.lease import Held
+from trading.market import calendar
 from trading.market import instruments as instrument_rows
 from trading.models import Account, VenueSession
 from trading.wakeups import Bell
@@ -84,20 +85,14 @@ def open_day(account: Account, held: Held) -> OpenDay:
     where = place()
     state = venue_state(where) if where.paces_frames else None
     clocks = VenueClocks(state.market_at, state.speed) if state else MachineClocks()
-    broker = KiteBroker(
-        where,
-        api_key=settings.KITE_API_KEY,
-        access_token=settings.KITE_ACCESS_TOKEN,
-        clocks=clocks,
-        venue_session=state.venue_session if state else "",
-    )
+    broker = broker_at(where, clocks, state.venue_session if state else "")
     user = broker.user_id()
     if user != account.broker_user:
         raise WrongLogin(f"the token is {user}'s, the account {account} trades as {account.broker_user}")
     trading_date = state.trading_date if state else clocks.market_now().date()
     specs = tuple(_specs(broker, trading_date))
     instrument_rows.refresh(specs, trading_date)
-    sessions = sessions_of(specs, trading_date)
+    sessions = calendar.sessions_of(specs, trading_date)
     market = MarketState(specs, sessions)
     market.warm_up(_warm_up(broker, specs, trading_date, clocks))
     _take_circuits(broker, market)
@@ -113,6 +108,24 @@ def open_day(account: Account, held: Held) -> OpenDay:
     return OpenDay(desk=desk, market=market, sessions=sessions, clocks=clocks)
 
 
+def broker_at(where: KiteEnvironment, clocks: MachineClocks, venue_session: str = "") -> KiteBroker:
+    """The login of the settings as a broker."""
+    return KiteBroker(
+        where,
+        api_key=settings.KITE_API_KEY,
+        access_token=settings.KITE_ACCESS_TOKEN,
+        clocks=clocks,
+        venue_session=venue_session,
+    )
+
+
+def refresh_instruments() -> int:
+    """Read the day's instrument file into rows; how many are watched. Raises BrokerUnavailable."""
+    clocks = clocks_now()
+    today = clocks.market_now().date()
+    return instrument_rows.refresh(tuple(_specs(broker_at(place(), clocks), today)), today)
+
+
 def open_feed(day: OpenDay, bell: Bell, announce: str) -> Feed:
     """Connect to the day's ticks and order updates; they ring `bell`."""
     ticker = Ticker(
@@ -125,6 +138,7 @@ def open_feed(day: OpenDay, bell: Bell, announce: str) -> Feed:
         calls=TickerCalls(
             connected=lambda: bell.ring(feed.CONNECTED),
             frame=lambda: bell.ring(feed.FRAME),
+            clock=lambda: bell.ring(feed.FRAME),
             order_update=lambda report: feed.ring_order(bell, report.broker_order_id if report else ""),
             session_expired=lambda: bell.ring(feed.LOGIN_DEAD),
         ),
@@ -134,20 +148,13 @@ def open_feed(day: OpenDay, bell: Bell, announce: str) -> Feed:
     return Feed(ticker, day.clocks.stamp)
 
 
-def sessions_of(specs: Iterable[InstrumentSpec], trading_date: date) -> tuple[Session, ...]:
-    """Each instrument's day. A day that trades although the calendar calls it a holiday: the venue wins."""
-    calendar = default_calendar()
-    return tuple(
-        calendar.session(trading_date, spec) or ordinary_session(trading_date, spec) for spec in specs
-    )
-
-
 def _session(account: Account, state: VenueState | None, clocks: MachineClocks) -> VenueSession:
     session, _ = VenueSession.objects.get_or_create(
         account=account,
         key=state.venue_session if state else "",
         defaults={
             "market": state.market if state else settings.KITE_ENVIRONMENT,
+            "description": state.description if state else "",
             "started_at": state.market_at if state else clocks.market_now(),
         },
     )
@@ -163,7 +170,11 @@ def _specs(broker: KiteBroker, trading_date: date) -> Iterable[InstrumentSpec]:
     )
     for spec in futures:
         best = front.get(spec.name)
-        if spec.expiry and spec.expiry >= trading_date and not (best and best.expiry and best.expiry <= spec.expiry):
+        if (
+            spec.expiry
+            and spec.expiry >= trading_date
+            and not (best and best.expiry and best.expiry <= spec.expiry)
+        ):
             front[spec.name] = spec
     for name, spec in front.items():
         known = name in contracts.FREEZES

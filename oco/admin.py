@@ -1,9 +1,13 @@
 """Console pages of the exits: protected quantities and their legs, flatten runs, the day's table."""
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
 
-from aitrapp_site.console import ReadOnlyAdmin, ReadOnlyInline, lines, links
+from aitrapp_site import levers
+from aitrapp_site.console import AccountPage, ReadOnlyAdmin, ReadOnlyInline, account_action, lines, links
 from oco.models import DayStep, Flatten, OcoGroup, OcoLeg
+from trading.models import Account
 
 
 class OcoLegInline(ReadOnlyInline):
@@ -58,3 +62,17 @@ class DayStepAdmin(ReadOnlyAdmin):
     ordering = ("-due_at", "-id")
     date_hierarchy = "trading_date"
     search_fields = ("^name",)
+
+
+@account_action("Flatten: close every position of ours", permission="operate")
+def flatten(page: AccountPage, request: HttpRequest, accounts: QuerySet[Account]) -> None:
+    for account in accounts:
+        try:
+            run = levers.flatten(account, by=request.user.get_username())
+        except levers.NothingToFlatten as error:
+            page.message_user(request, str(error), messages.WARNING)
+            continue
+        if run.finished_at is None:
+            page.message_user(request, f"{account}: flatten goes on ({run.state}).", messages.WARNING)
+        else:
+            page.message_user(request, f"{account}: {run.state} after {run.took_ms} ms.", messages.SUCCESS)

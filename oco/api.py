@@ -1,6 +1,5 @@
 """REST: positions with their protection, groups, and the kill switch."""
 
-import threading
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -8,26 +7,19 @@ from typing import Any
 from django.conf import settings
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from ninja import Query, Router, Schema
-from ninja.errors import HttpError
+from ninja import Query, Router, Schema, Status
 
+from aitrapp_site import levers
 from aitrapp_site.callers import Caller, Needs
 from aitrapp_site.home import current_picture
-from aitrapp_site.web_clocks import WebClocks
-from oco import flatten as kill_switch
-from oco.models import Flatten, OcoGroup
+from oco.models import OcoGroup
 from reporting import picture as pictures
 from reporting.schemas import FlattenOut, PositionOut
-from trading import bells, current, tick_bus
+from trading import current, tick_bus
 from trading.api import Page, newest
-from trading.core.enums import ExitReason, Scope
-from trading.models import Account
+from trading.core.enums import Scope
 
 router = Router(tags=["oco"])
-
-#: a caller is told the verdict when it comes within this long, else that the flatten goes on
-VERDICT_WITHIN_S = 10.0
-LOOK_EVERY_S = 0.02
 
 
 class LegOut(Schema):
@@ -83,23 +75,8 @@ def groups(request: HttpRequest, page: Query[Page]) -> QuerySet[OcoGroup]:
 
 
 @router.post("/flatten", auth=Needs(Scope.OPERATE), response={200: FlattenOut, 202: FlattenOut})
-def flatten(request: HttpRequest, account: str = "") -> tuple[int, dict[str, Any] | None]:
+def flatten(request: HttpRequest, account: str = "") -> Status[dict[str, Any] | None]:
     """Close everything of ours and take no new entry. 200 with the verdict, 202 while it still goes on."""
     caller: Caller = request.auth  # type: ignore[attr-defined]  # set by ninja
-    row = press_flatten(current.account_named(account), by=caller.name)
-    return (200 if row.finished_at else 202), pictures.flatten(row)
-
-
-def press_flatten(account: Account, *, by: str) -> Flatten:
-    """Ask for everything to be closed and wait for the verdict. Raises HttpError 409 before the first books."""
-    session = current.newest_session(account)
-    if session is None:
-        raise HttpError(409, f"{account.name} has never traded, so there is nothing to close.")
-    row = kill_switch.request(account, session, ExitReason.OPERATOR, asked_by=by, clocks=WebClocks(account))
-    bells.ring(bells.EXITS, account.pk)
-    clocks, pause = WebClocks(account), threading.Event()
-    until_s = clocks.monotonic_s() + VERDICT_WITHIN_S
-    while row.finished_at is None and clocks.monotonic_s() < until_s:
-        pause.wait(LOOK_EVERY_S)
-        row.refresh_from_db()
-    return row
+    row = levers.flatten(current.account_named(account), by=caller.name)
+    return Status(200 if row.finished_at else 202, pictures.flatten(row))

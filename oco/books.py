@@ -40,14 +40,19 @@ class BookRead:
     changed: list[int]
     reports: list[OrderReport]
     our_order_ids: frozenset[str]
+    #: every order of ours that may still change was in it
+    is_complete: bool
 
 
-def read_all(desk: Desk, changing: AbstractSet[int]) -> BookRead:
+def read_all(desk: Desk, changing: AbstractSet[int], last: BookRead | None = None) -> BookRead:
     """Read the whole book: every report with news applied, every order of ours that it lacks noted absent.
 
     `changing` are pks of orders with a modification that is not answered yet: what looks like a repeat answers it.
+    `last` is the book read before: one that says the very same costs no query.
     """
     reports = desk.broker.order_reports()
+    if last is not None and last.is_complete and not changing and reports == last.reports:
+        return BookRead([], reports, last.our_order_ids, is_complete=True)
     rows = {order.pk: order for order in orders.of_session(desk)}
     ours = _ours(rows.values())
     changed: list[int] = []
@@ -61,11 +66,13 @@ def read_all(desk: Desk, changing: AbstractSet[int]) -> BookRead:
             if pk not in changing and orders.says_nothing_new(rows[pk], report):
                 continue
         changed += _apply(desk, report, pk)
-    for order in rows.values():
-        may_come = order.status not in order_states.CLOSED or order.status == OrderStatus.LOST
-        if may_come and order.pk not in shown and orders.note_absence(desk, order) != order.status:
-            changed.append(order.pk)
-    return BookRead(changed, reports, frozenset(our_order_ids))
+    absent = [order for order in rows.values() if order.pk not in shown and _may_come(order)]
+    changed += [order.pk for order in absent if orders.note_absence(desk, order) != order.status]
+    return BookRead(changed, reports, frozenset(our_order_ids), is_complete=not absent)
+
+
+def _may_come(order: Order) -> bool:
+    return order.status not in order_states.CLOSED or order.status == OrderStatus.LOST
 
 
 def read_fills(desk: Desk, changed: Iterable[int], policy: ExitPolicy) -> int:

@@ -6,7 +6,8 @@ asked for by anybody who reaches the database. The exits' leader carries it out;
 day's table, daily loss and dead man all come through `request`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
 from django.db import IntegrityError, transaction
 
@@ -27,6 +28,10 @@ LATCHES = {
     ExitReason.DEAD_MAN: PauseReason.FLATTEN,
     ExitReason.DAILY_LOSS: PauseReason.RISK,
 }
+
+#: the broker has these and will say more of them soon; a verdict waits for it, but not for ever
+PENDING = frozenset({OrderStatus.PENDING_NEW, OrderStatus.PENDING_MODIFY, OrderStatus.PENDING_CANCEL})
+ANSWERS_COME_WITHIN = timedelta(seconds=1.5)
 
 
 def request(
@@ -85,6 +90,25 @@ def begin(desk: Desk, row: Flatten, live: Sequence[LiveGroup]) -> None:
     exits.cancel_entries(desk, entries)
 
 
+def unknown_at_verdict(desk: Desk) -> dict[str, ExitReason]:
+    """Entries that a finished flatten could only watch: client_order_id → that flatten's reason."""
+    rows = Flatten.objects.filter(
+        account=desk.account, session=desk.session, state=FlattenState.FLAT_BUT_WATCHING
+    )
+    return {name: ExitReason(row.reason) for row in rows for name in row.verdict["unknown_entries"]}
+
+
+def stop_late(
+    desk: Desk, late: Mapping[str, ExitReason], live: Sequence[LiveGroup], waiting: Sequence[Order]
+) -> None:
+    """What arrived after a verdict is cancelled, and what it filled is closed. Safe to repeat."""
+    for group in live:
+        if reason := late.get(group.row.entry_order.client_order_id):
+            groups.ask_to_close(group, reason)
+    came = [order for order in waiting if order.client_order_id in late and order.status in order_states.OPEN]
+    exits.cancel_entries(desk, [order for order in came if not orders.cancel_is_open(desk, order)])
+
+
 def conclude(desk: Desk, row: Flatten, live: Sequence[LiveGroup]) -> bool:
     """Write the verdict once the broker's own positions say that nothing of ours is left. False: not yet.
 
@@ -93,7 +117,9 @@ def conclude(desk: Desk, row: Flatten, live: Sequence[LiveGroup]) -> bool:
     if any(_covers(row, group.row.entry_order.tradingsymbol) for group in live):
         return False
     entries = _entries_coming(desk, row)
-    if any(order.status in order_states.OPEN for order in entries):
+    is_early = desk.clocks.machine_now() - row.asked_machine_at < ANSWERS_COME_WITHIN
+    waits_for = {*order_states.OPEN, *(PENDING if is_early else ())}
+    if any(order.status in waits_for for order in entries):
         return False
     held = {
         f"{report.tradingsymbol} {report.product}": report.quantity

@@ -11,6 +11,8 @@ AFTER_A_WRITE = tuple(timedelta(seconds=s) for s in (0.3, 0.8, 2.0, 5.0))
 #: the whole book, while the update socket is alive, and while it is silent or something is unknown
 CALM = timedelta(seconds=15)
 ALERT = timedelta(seconds=3)
+#: while an exit is on its way: two books without it fit into the five seconds a position may be without a stop
+URGENT = timedelta(seconds=2)
 #: while we hold nothing and ask for nothing: somebody else may, or an order given up may still execute
 IDLE = timedelta(seconds=60)
 

@@ -24,7 +24,7 @@ from trading import account, orders, trades
 from trading.account import DayBook
 from trading.core import order_states
 from trading.core.candles import CLOSE
-from trading.core.enums import CommandKind, CommandOutcome, ExitReason, GroupState, OrderStatus, Role
+from trading.core.enums import ExitReason, GroupState, OrderStatus, Role
 from trading.core.indicators import Indicator
 from trading.core.market_state import MarketState
 from trading.core.money import to_inr
@@ -73,10 +73,13 @@ class OrderWatcher:
     live: list[LiveGroup] = field(default_factory=list)
     _entries: list[Order] = field(default_factory=list)
     _flattens: list[Flatten] = field(default_factory=list)
+    #: entries that a flatten's verdict could only watch
+    _late: dict[str, ExitReason] = field(default_factory=dict)
     _day_book: DayBook | None = None
     _limits: Limits | None = None
     _pending_rows: list[DayRow] = field(default_factory=list)
     _read_at: datetime | None = None
+    _book: BookRead | None = None
     _traded: set[Holding] = field(default_factory=set)
     #: machine time since which the order book has shown more executed than the trade book has told
     _lacks_fills_since: datetime | None = None
@@ -124,8 +127,11 @@ class OrderWatcher:
             return now + SOON
         market_now = self.desk.clocks.market_now()
         market_moments = [row.due_at for row in self._pending_rows[:1]]
+        # One that has rested long enough waits for the answer to its cancel.
         market_moments += [
-            order.accepted_at + self.entry_rests for order in self._entries if order.accepted_at
+            max(order.accepted_at + self.entry_rests, market_now + SOON)
+            for order in self._entries
+            if order.accepted_at
         ]
         moments = [now + (moment - market_now) for moment in market_moments]
         if reading_at := self.reads.next_at():
@@ -145,6 +151,7 @@ class OrderWatcher:
         self.live = groups.live(self.desk, self.policy)
         self._entries = list(orders.unresolved(self.desk).filter(role=Role.ENTRY))
         self._flattens = flatten.running(self.desk)
+        self._late = flatten.unknown_at_verdict(self.desk) if self.live or self._entries else {}
         self._limits = state.limits_in_force(self.desk.account.pk).value()
         if self._day_book is None:
             self._day_book = account.day_book(self.desk)
@@ -154,20 +161,24 @@ class OrderWatcher:
     def _read_books(self, done: WatchPass) -> None:
         now = self.desk.clocks.machine_now()
         unsettled = [order for order in self._entries if order.status in order_states.IN_FLIGHT]
-        is_alert = bool(unsettled) or any(group.view.exits_unknown for group in self.live)
-        calm = reading.CALM if self.live or self._entries else reading.IDLE
         changed: list[int] = []
         book: BookRead | None = None
+        if unsettled:
+            self._book = None
         for broker_order_id in self.reads.orders_due(now):
             changed += books.read_order(self.desk, broker_order_id)
-        if self.reads.whole_due(now, reading.ALERT if is_alert else calm):
+        if self.reads.whole_due(now, self._book_every(is_unsettled=bool(unsettled))):
             changing = {
                 group.exit_order.pk
                 for group in self.live
                 if group.exit_order and group.view.exit and group.view.exit.has_unconfirmed_change
             }
-            book = books.read_all(self.desk, changing)
+            self._book = book = books.read_all(self.desk, changing, self._book)
             changed += book.changed
+            if not book.is_complete:
+                # An absence that was counted is news to the plan, though no order changed.
+                self._read_at = None
+                self._refresh()
         if changed or self._lacks_fills_since is not None:
             done.reports_applied += len(changed)
             done.fills_applied += books.read_fills(self.desk, changed, self.policy)
@@ -177,6 +188,14 @@ class OrderWatcher:
             self._refresh()
         if book is not None and not changed and not unsettled and self._lacks_fills_since is None:
             self._reconcile(book)
+
+    def _book_every(self, *, is_unsettled: bool) -> timedelta:
+        """How often the whole book is read: the less we know of an exit, the oftener."""
+        if any(group.view.exit and group.view.exit.is_on_its_way for group in self.live):
+            return reading.URGENT
+        if is_unsettled or any(group.view.exits_unknown for group in self.live):
+            return reading.ALERT
+        return reading.CALM if self.live or self._entries else reading.IDLE
 
     def _watch_lag(self, now: datetime) -> None:
         """The trade book may lag behind the order book; after a while what it has not told is estimated."""
@@ -206,6 +225,7 @@ class OrderWatcher:
         try:
             for row in self._flattens:
                 flatten.begin(self.desk, row, self.live)
+            flatten.stop_late(self.desk, self._late, self.live, self._entries)
             self._watch_daily_loss()
             self._cancel_tired_entries(done)
         except BudgetSpent as error:
@@ -279,6 +299,7 @@ class OrderWatcher:
     def _act(self, group: LiveGroup, view: MarketView, done: WatchPass) -> None:
         now = self.desk.clocks.machine_now()
         for action in oco_plan.next_actions(group.view, view, self.policy, now):
+            self._book = None
             exits.perform(self.desk, group, action)
             done.actions_performed += 1
             if group.row.state == GroupState.CLOSED:

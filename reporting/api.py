@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from ninja import Router
+from ninja import Router, Status
 
 from aitrapp_site.home import current_picture
 from reporting import picture
@@ -15,6 +15,7 @@ from reporting.metrics import exposition
 from reporting.schemas import BurninOut, HealthOut, StateOut
 from risk.models import BurninDay
 from trading import current, tick_bus
+from trading.models import Account
 
 router = Router(tags=["reporting"])
 
@@ -34,7 +35,7 @@ def burnin(request: HttpRequest, account: str = "") -> QuerySet[BurninDay]:
 
 
 @router.get("/health", auth=None, response={200: HealthOut, 503: HealthOut})
-def health(request: HttpRequest) -> tuple[int, dict[str, Any]]:
+def health(request: HttpRequest) -> Status[dict[str, Any]]:
     """Every part the system stands on: 503 when one is not well."""
     parts = {"database": _database(), "redis": _redis()}
     if parts["database"] == "ok":
@@ -43,7 +44,7 @@ def health(request: HttpRequest) -> tuple[int, dict[str, Any]]:
 
 
 @router.get("/ready", auth=None, response={200: HealthOut, 503: HealthOut})
-def ready(request: HttpRequest) -> tuple[int, dict[str, Any]]:
+def ready(request: HttpRequest) -> Status[dict[str, Any]]:
     """Whether this process can serve: 503 until the database answers and is up to date."""
     return _answer({"database": _database()})
 
@@ -55,16 +56,14 @@ def metrics(request: HttpRequest) -> HttpResponse:
     return HttpResponse(text, content_type=content_type)
 
 
-def _answer(parts: dict[str, str]) -> tuple[int, dict[str, Any]]:
+def _answer(parts: dict[str, str]) -> Status[dict[str, Any]]:
     well = all(part == "ok" for part in parts.values())
-    return 200 if well else 503, {"status": "ok" if well else "failing", "parts": parts}
+    return Status(200 if well else 503, {"status": "ok" if well else "failing", "parts": parts})
 
 
 def _database() -> str:
     try:
-        current.account_named()
-    except current.NoAccount as error:
-        return str(error)
+        Account.objects.exists()
     except (DatabaseError, InterfaceError) as error:
         return f"does not answer: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
     return "ok"
@@ -80,5 +79,9 @@ def _redis() -> str:
 
 
 def _loops() -> dict[str, str]:
-    found = {loop["loop"].lower(): loop["state"] for loop in picture.loops(current.account_named())}
+    try:
+        account = current.account_named()
+    except current.NoAccount as error:
+        return {"account": str(error)}
+    found = {loop["loop"].lower(): loop["state"] for loop in picture.loops(account)}
     return {name: found.get(name, "nobody leads") for name in ("entries", "exits")}

@@ -91,16 +91,8 @@ def _counters(session: VenueSession) -> Iterator[Metric]:
 
 def _retries(session: VenueSession) -> int:
     """Closing commands beyond the first of each group."""
-    closing = Command.objects.filter(order__session=session, purpose="close")
-    seen = closing.aggregate(
-        all=Count("pk"), groups=Count("pk", distinct=True, filter=Q(pk__in=_first_of_each_group(closing)))
-    )
-    return int(seen["all"] - seen["groups"])
-
-
-def _first_of_each_group(closing: QuerySet[Command]) -> QuerySet[Any, Any]:
-    first = closing.values("order__entry", "order__group_number").annotate(first=Min("pk"))
-    return first.values("first")
+    closing = Command.objects.filter(order__session=session, purpose="close").order_by()
+    return closing.count() - closing.values("order__entry", "order__group_number").distinct().count()
 
 
 def _gauges(session: VenueSession) -> Iterator[Metric]:
@@ -110,7 +102,9 @@ def _gauges(session: VenueSession) -> Iterator[Metric]:
     trades = picture.open_trades(session, today)
     book = books.day_book_of(Trade.objects.filter(session=session, trading_date=today))
     yield _gauge("positions_open", "Instruments held", len(trades))
-    yield _gauge("portfolio_heat_rupees", "Lost if every stop fills at its trigger", float(picture.heat(trades)))
+    yield _gauge(
+        "portfolio_heat_rupees", "Lost if every stop fills at its trigger", float(picture.heat(trades))
+    )
     pnl = book.result_inr(picture.quotes_of(ours))
     yield _gauge("daily_pnl_rupees", "Realised and open, charges so far included", float(pnl))
     if ours and ours.rows:
@@ -121,7 +115,11 @@ def _gauges(session: VenueSession) -> Iterator[Metric]:
 def _histograms(session: VenueSession) -> Iterator[Metric]:
     decisions = Decision.objects.filter(signal__session=session)
     yield _histogram(
-        "tick_to_decision_ms", "Tick read to decision stored", decisions, "tick_to_decision_ms", DECISION_BUCKETS_MS
+        "tick_to_decision_ms",
+        "Tick read to decision stored",
+        decisions,
+        "tick_to_decision_ms",
+        DECISION_BUCKETS_MS,
     )
     placed = Command.objects.filter(order__session=session, kind=CommandKind.PLACE, latency_ms__isnull=False)
     yield _histogram("order_latency_ms", "Order call to its answer", placed, "latency_ms", ORDER_BUCKETS_MS)
@@ -131,16 +129,22 @@ def _protection(session: VenueSession, now: datetime) -> Iterator[Metric]:
     groups = OcoGroup.objects.filter(session=session)
     since = groups.filter(closed_at=None).aggregate(since=Min("unprotected_since"))["since"]
     naked_s = max((now - since).total_seconds(), 0.0) if since else 0.0
-    yield _gauge("unprotected_seconds", "Longest time an open position has been without a live stop now", naked_s)
+    yield _gauge(
+        "unprotected_seconds", "Longest time an open position has been without a live stop now", naked_s
+    )
 
 
 def _account(account: Account, now: datetime) -> Iterator[Metric]:
     off = state.reasons_off(account.pk)
-    entries = GaugeMetricFamily("trader_entries_off", "1 for a reason that keeps entries off", labels=["reason"])
+    entries = GaugeMetricFamily(
+        "trader_entries_off", "1 for a reason that keeps entries off", labels=["reason"]
+    )
     for reason in PauseReason:
         entries.add_metric([reason.value], float(reason in off))
     yield entries
-    sent = Command.objects.filter(order__account=account, intent_machine_at__gt=now - timedelta(seconds=1)).count()
+    sent = Command.objects.filter(
+        order__account=account, intent_machine_at__gt=now - timedelta(seconds=1)
+    ).count()
     limit = state.limits_in_force(account.pk).orders_per_s
     yield _gauge("rate_budget_orders", "Orders that may still be sent in this second", max(limit - sent, 0))
 
@@ -167,11 +171,11 @@ def _gauge(name: str, text: str, value: float) -> Metric:
     return GaugeMetricFamily(f"trader_{name}", text, value=value)
 
 
-def _histogram(
-    name: str, text: str, rows: QuerySet[Any], column: str, bounds: Iterable[float]
-) -> Metric:
+def _histogram(name: str, text: str, rows: QuerySet[Any], column: str, bounds: Iterable[float]) -> Metric:
     """Cumulative buckets of a measured column, counted by the database in one query."""
-    counts = {f"le_{place}": Count("pk", filter=Q(**{f"{column}__lte": le})) for place, le in enumerate(bounds)}
+    counts = {
+        f"le_{place}": Count("pk", filter=Q(**{f"{column}__lte": le})) for place, le in enumerate(bounds)
+    }
     found = rows.order_by().aggregate(total=Count("pk"), sum=Sum(column, default=0.0), **counts)
     buckets = [(str(float(le)), found[f"le_{place}"]) for place, le in enumerate(bounds)]
     return HistogramMetricFamily(
@@ -181,6 +185,6 @@ def _histogram(
 
 def _database_now() -> datetime:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT now()")
+        cursor.execute("SELECT clock_timestamp()")
         now: datetime = cursor.fetchone()[0]
     return now

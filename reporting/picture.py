@@ -62,8 +62,9 @@ def day(
     session: VenueSession, trading_date: date, book: DayBook, trades: list[Trade], ticks: TickSnapshot | None
 ) -> Part:
     """The day's result and what is at risk now. `is_priced` False: open trades count at their entry price."""
-    result = book.result_inr(quotes_of(ticks)).quantize(PAISA)
-    priced = ticks is not None and all(ticks.price_paise(t.exchange, t.tradingsymbol) for t in trades)
+    quote = quotes_of(ticks)
+    result = book.result_inr(quote).quantize(PAISA)
+    priced = all(quote(trade.exchange, trade.tradingsymbol) for trade in trades)
     day_trades = Trade.objects.filter(session=session, trading_date=trading_date)
     return {
         "pnl_inr": result,
@@ -153,7 +154,9 @@ def signal(row: Signal) -> Part:
         "reason": row.reason,
         "answer": answer,
         "quantity": decision.quantity if decision else 0,
-        "why_not": [str(one.get("text") or one.get("reason")) for one in decision.reasons] if decision else [],
+        "why_not": [str(one.get("text") or one.get("reason")) for one in decision.reasons]
+        if decision
+        else [],
     }
 
 
@@ -216,7 +219,12 @@ def _whose(account: Account, session: VenueSession | None, trading_date: date) -
 
 
 def _empty(account: Account) -> Part:
-    nothing = {"pnl_inr": Decimal(0), "realised_inr": Decimal(0), "open_inr": Decimal(0), "heat_inr": Decimal(0)}
+    nothing = {
+        "pnl_inr": Decimal(0),
+        "realised_inr": Decimal(0),
+        "open_inr": Decimal(0),
+        "heat_inr": Decimal(0),
+    }
     return {
         "entries": entries(account),
         "day": {**nothing, "is_priced": True, "trades_closed": 0, "positions_open": 0},

@@ -18,25 +18,24 @@ from trading import lease
 from trading.broker.paper import PaperBroker
 from trading.core.clocks import VirtualClocks
 from trading.core.enums import ExitReason, GroupState, Loop, PauseReason
-from trading.core.holidays import default_calendar
 from trading.core.market_state import MarketState
 from trading.core.money import to_paise
-from trading.core.session import DayTimes, Session, at, ordinary_session
+from trading.core.session import DayTimes, at
 from trading.core.ticks import TickFrame
-from trading.core.values import InstrumentSpec
 from trading.desk import Desk
 from trading.exchange.rules import VenueRules
 from trading.exchange.sources import MarketSource
 from trading.exchange.venue import Venue
 from trading.loop import LoopPass, StrategyLoop
-from trading.market import instruments
+from trading.market import calendar, instruments
 from trading.models import Account, StrategySetting, VenueSession
 from trading.strategies import registry
 from trading.strategies.base import Strategy
 
 WARM_UP_DAYS: Final = 3
-#: no replay takes longer than this on any machine; nobody else wants this account's lease
-LEASE_TTL_S: Final = 6 * 3600.0
+#: machine time: long enough for any hundred frames, short enough to replay again soon after a crash
+LEASE_TTL_S: Final = 60.0
+FRAMES_A_RENEWAL: Final = 250
 #: one thread writes all rows, so the watcher need not look whether others did
 NOBODY_ELSE_WRITES: Final = timedelta(minutes=10)
 #: the drill presses flatten at the first armed group after a seeded moment in this span
@@ -77,6 +76,12 @@ class ReplayedDay:
     @property
     def session(self) -> VenueSession:
         return self.desk.session
+
+    def renew_leases(self) -> None:
+        """Raises FenceLost when somebody else took one: then the day is theirs."""
+        for desk in (self.loop.desk, self.watcher.desk):
+            if not lease.renew(desk.lease, LEASE_TTL_S, pass_worked=True):
+                raise lease.FenceLost(f"{desk.lease.holder} lost the {desk.lease.loop.lower()} lease")
 
     def take_frame(self, frame: TickFrame) -> None:
         """Everything due before the frame, then the frame itself: exchange first, strategies, then the watcher."""
@@ -149,17 +154,21 @@ def run_day(
     `on_progress` is told market time once a minute. Raises lease.HeldByAnother when the account is being traded.
     """
     replayed = open_day(account, source, seed=seed, drill=drill)
-    minute = None
-    for frame in source.frames(replayed.venue.first_extreme):
-        replayed.take_frame(frame)
-        if on_progress and frame.received_at.minute != minute:
-            minute = frame.received_at.minute
-            on_progress(frame.received_at)
-    replayed.go_to(at(source.trading_date, DayTimes().report))
-    replayed.watcher.wake()
-    replayed.watcher.run_pass()
-    for desk in (replayed.loop.desk, replayed.watcher.desk):
-        lease.release(desk.lease)
+    try:
+        minute = None
+        for number, frame in enumerate(source.frames(replayed.venue.first_extreme)):
+            if number % FRAMES_A_RENEWAL == 0:
+                replayed.renew_leases()
+            replayed.take_frame(frame)
+            if on_progress and frame.received_at.minute != minute:
+                minute = frame.received_at.minute
+                on_progress(frame.received_at)
+        replayed.go_to(at(source.trading_date, DayTimes().report))
+        replayed.watcher.wake()
+        replayed.watcher.run_pass()
+    finally:
+        for desk in (replayed.loop.desk, replayed.watcher.desk):
+            lease.release(desk.lease)
     return replayed
 
 
@@ -179,7 +188,7 @@ def open_day(account: Account, source: MarketSource, *, seed: int, drill: bool) 
     )
     broker = PaperBroker(venue, clocks, seed=seed)
     instruments.refresh(source.instruments, trading_date)
-    sessions = sessions_of(source)
+    sessions = calendar.sessions_of(source.instruments, trading_date)
     market = MarketState(source.instruments, sessions)
     market.warm_up(source.warm_up(WARM_UP_DAYS))
     desks = [
@@ -206,17 +215,6 @@ def open_day(account: Account, source: MarketSource, *, seed: int, drill: bool) 
         watcher=watcher,
         drill=Drill.seeded(seed, clocks.market_now()) if drill else None,
     )
-
-
-def sessions_of(source: MarketSource) -> list[Session]:
-    """Each instrument's day. A recorded day that the calendar calls a holiday did trade: the record wins."""
-    calendar = default_calendar()
-
-    def one(spec: InstrumentSpec) -> Session:
-        found = calendar.session(source.trading_date, spec)
-        return found or ordinary_session(source.trading_date, spec)
-
-    return [one(spec) for spec in source.instruments]
 
 
 def enabled_strategies(account: Account) -> list[Strategy]:

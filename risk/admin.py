@@ -3,15 +3,18 @@
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Exists, Model, OuterRef, QuerySet
 from django.db.models.fields.related import ForeignKey
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 
-from aitrapp_site.console import ConsoleAdmin, ReadOnlyAdmin, lines
+from aitrapp_site import levers
+from aitrapp_site.console import AccountPage, ConsoleAdmin, ReadOnlyAdmin, account_action, lines
+from risk import state
 from risk.models import LIMIT_NAMES, BurninDay, EntriesOff, RiskLimits
+from trading.core.enums import Mode
 from trading.models import Account
 
 
@@ -115,3 +118,39 @@ class BurninDayAdmin(ReadOnlyAdmin):
     @admin.display(description="failed criteria")
     def failed_criteria(self, day: BurninDay) -> str:
         return lines(str(criterion["name"]) for criterion in day.criteria if not criterion["passed"])
+
+
+@account_action("Pause entries", permission="operate")
+def pause(page: AccountPage, request: HttpRequest, accounts: QuerySet[Account]) -> None:
+    for account in accounts:
+        levers.pause(account, by=request.user.get_username(), why="console")
+    page.message_user(request, "Entries are paused; exits go on.")
+
+
+@account_action("Resume entries", permission="operate")
+def resume(page: AccountPage, request: HttpRequest, accounts: QuerySet[Account]) -> None:
+    for account in accounts:
+        levers.resume(account, by=request.user.get_username())
+        left = ", ".join(sorted(state.reasons_off(account.pk)))
+        said = f"still off: {left}" if left else "entries are on"
+        page.message_user(request, f"{account}: {said}.", messages.WARNING if left else messages.SUCCESS)
+
+
+@account_action("Ask for LIVE", permission="live")
+def ask_for_live(page: AccountPage, request: HttpRequest, accounts: QuerySet[Account]) -> None:
+    _ask(page, request, accounts, Mode.LIVE)
+
+
+@account_action("Return to PAPER", permission="operate")
+def return_to_paper(page: AccountPage, request: HttpRequest, accounts: QuerySet[Account]) -> None:
+    _ask(page, request, accounts, Mode.PAPER)
+
+
+def _ask(page: AccountPage, request: HttpRequest, accounts: QuerySet[Account], mode: Mode) -> None:
+    """A list cannot ask for the phrase, so LIVE is refused here with everything else that is missing."""
+    for account in accounts:
+        missing = levers.ask_for_mode(account, mode, phrase="", may_go_live=True)
+        for sentence in missing:
+            page.message_user(request, f"{account}: {sentence}", messages.ERROR)
+        if not missing:
+            page.message_user(request, f"{account} is {mode}.", messages.SUCCESS)

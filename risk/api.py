@@ -2,24 +2,19 @@
 
 from datetime import datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
-from django.conf import settings
-from django.db import transaction
 from django.http import HttpRequest
-from ninja import Router, Schema
+from ninja import Router, Schema, Status
 
+from aitrapp_site import levers
 from aitrapp_site.callers import Caller, Needs
-from aitrapp_site.web_clocks import WebClocks
-from reporting.burnin import evidence_hash
 from risk import live_gate, state
 from risk.limits import Limits
-from risk.live_gate import Asked
 from risk.models import LIMIT_NAMES, EntriesOff
-from trading import bells, current
+from trading import current
 from trading.core.enums import Mode, Scope
-from trading.models import Account, Trade
+from trading.models import Account
 
 router = Router(tags=["risk"])
 OPERATE = Needs(Scope.OPERATE)
@@ -87,8 +82,7 @@ def risk(request: HttpRequest, account: str = "") -> dict[str, Any]:
 def pause(request: HttpRequest, payload: PauseIn | None = None, account: str = "") -> dict[str, Any]:
     """No new entries until an operator resumes. Exits go on."""
     owner, caller = current.account_named(account), caller_of(request)
-    why = payload.why if payload else PauseIn().why
-    pause_entries(owner, by=caller.name, why=why)
+    levers.pause(owner, by=caller.name, why=(payload or PauseIn()).why)
     return entries_of(owner)
 
 
@@ -96,7 +90,7 @@ def pause(request: HttpRequest, payload: PauseIn | None = None, account: str = "
 def resume(request: HttpRequest, account: str = "") -> dict[str, Any]:
     """Lift the operator's pause and the latch of a flatten. Says what still keeps entries off."""
     owner, caller = current.account_named(account), caller_of(request)
-    resume_entries(owner, by=caller.name)
+    levers.resume(owner, by=caller.name)
     return entries_of(owner)
 
 
@@ -104,24 +98,22 @@ def resume(request: HttpRequest, account: str = "") -> dict[str, Any]:
 def gate(request: HttpRequest, account: str = "") -> dict[str, Any]:
     """What is missing for real money, whoever asks."""
     owner = current.account_named(account)
-    found = missing_for_live(owner, phrase=live_gate.PHRASE, may_go_live=True)
+    found = levers.missing_for_live(owner, phrase=live_gate.PHRASE, may_go_live=True)
     return {"account": owner.name, "mode": owner.mode, "is_open": not found, "missing": found}
 
 
 @router.post("/mode", auth=OPERATE_OR_LIVE, response={200: ModeOut, 403: RefusedOut, 409: RefusedOut})
-def mode(request: HttpRequest, payload: ModeIn, account: str = "") -> tuple[int, dict[str, Any]]:
+def mode(request: HttpRequest, payload: ModeIn, account: str = "") -> Status[dict[str, Any]]:
     """Ask for PAPER, which is given when flat, or for LIVE, which takes everything that the gate names."""
     owner, caller = current.account_named(account), caller_of(request)
-    if payload.mode is Mode.PAPER:
-        missing = live_gate.return_to_paper(owner, positions_open=positions_open(owner))
-    else:
-        missing = missing_for_live(owner, phrase=payload.confirm, may_go_live=Scope.LIVE in caller.scopes)
+    may_go_live = Scope.LIVE in caller.scopes
+    missing = levers.ask_for_mode(owner, payload.mode, phrase=payload.confirm, may_go_live=may_go_live)
     owner.refresh_from_db()
     if missing:
-        is_denied = payload.mode is Mode.LIVE and Scope.LIVE not in caller.scopes
+        is_denied = payload.mode is Mode.LIVE and not may_go_live
         detail = f"{owner.name} stays {owner.mode}: {len(missing)} conditions are not met."
-        return 403 if is_denied else 409, {"detail": detail, "missing": missing}
-    return 200, {"account": owner.name, "mode": owner.mode}
+        return Status(403 if is_denied else 409, {"detail": detail, "missing": missing})
+    return Status(200, {"account": owner.name, "mode": owner.mode})
 
 
 def caller_of(request: HttpRequest) -> Caller:
@@ -134,40 +126,3 @@ def entries_of(account: Account) -> dict[str, Any]:
     """The standing reasons, as the API says them."""
     standing = list(EntriesOff.objects.filter(account=account, lifted_at=None).order_by("set_at", "pk"))
     return {"account": account.name, "entries_on": not standing, "off_because": standing}
-
-
-def pause_entries(account: Account, *, by: str, why: str) -> None:
-    """The operator's pause, and the loops told of it."""
-    with transaction.atomic():
-        state.pause(account.pk, by=by, why=why, now=WebClocks(account).market_now())
-        _tell_loops(account)
-
-
-def resume_entries(account: Account, *, by: str) -> None:
-    """The operator's resume, and the loops told of it."""
-    with transaction.atomic():
-        state.resume(account.pk, by=by, now=WebClocks(account).market_now())
-        _tell_loops(account)
-
-
-def missing_for_live(account: Account, *, phrase: str, may_go_live: bool) -> list[str]:
-    """What stands between this account and real money."""
-    asked = Asked(
-        phrase=phrase,
-        may_go_live=may_go_live,
-        evidence=evidence_hash(account, Path(settings.BASE_DIR)),
-        positions_open=positions_open(account),
-        logged_in_on=None,
-        today=WebClocks(account).machine_now().date(),
-    )
-    return list(live_gate.missing(account, asked))
-
-
-def positions_open(account: Account) -> int:
-    """Trades of any books that are not closed."""
-    return Trade.objects.filter(account=account, closed_at=None).count()
-
-
-def _tell_loops(account: Account) -> None:
-    bells.ring(bells.EXITS, account.pk)
-    bells.ring(bells.ENTRIES, account.pk)

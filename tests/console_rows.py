@@ -9,11 +9,13 @@ from risk.models import BurninDay, EntriesOff, RiskLimits
 from trading.core.session import IST
 from trading.models import (
     Account,
+    ApiKey,
     Command,
     Decision,
     Fill,
     Instrument,
     Lease,
+    MarketDay,
     Order,
     OrderEvent,
     Signal,
@@ -88,6 +90,24 @@ def build_chain(number: int = 1) -> Chain:
     )  # fmt: skip
 
 
+def build_open(number: int = 1) -> Chain:
+    """A chain in the middle of its trade: 75 units held, protected at 24450, target 24590.10."""
+    chain = build_chain(number)
+    Instrument.objects.create(
+        exchange="NFO", tradingsymbol="NIFTY26NOVFUT", instrument_token=256_000, name="NIFTY", instrument_type="FUT",
+        segment="NFO-FUT", lot_size=75, tick_size_paise=10, read_on=DAY,
+    )  # fmt: skip
+    chain.stop.fills.all().delete()
+    for row, values in (
+        (chain.trade, {"closed_at": None, "exited_quantity": 0, "entry_value_inr": Decimal("1837503.75")}),
+        (chain.group, {"state": "ARMED", "exited_quantity": 0, "armed_at": MORNING}),
+        (chain.stop, {"status": "ACCEPTED", "filled_quantity": 0, "average_price": Decimal(0)}),
+    ):
+        type(row).objects.filter(pk=row.pk).update(**values)
+        row.refresh_from_db()
+    return chain
+
+
 def build_day(number: int = 1) -> Chain:
     """A whole chain and one row of everything that stands around it."""
     chain = build_chain(number)
@@ -97,7 +117,9 @@ def build_day(number: int = 1) -> Chain:
         exchange="NFO", tradingsymbol=f"NIFTY26NOV{number}FUT", instrument_token=256_000 + number,
         name="NIFTY", instrument_type="FUT", segment="NFO-FUT", lot_size=75, tick_size_paise=10, read_on=DAY,
     )  # fmt: skip
+    ApiKey.objects.create(name=f"key-{number}", digest=f"{number:064}", scopes=["read"])
     Lease.objects.create(account=account, loop="EXITS", holder="host:1", expires_at=MORNING)
+    MarketDay.objects.create(day=DAY + timedelta(days=5000 + number), name="Holiday")
     StrategySetting.objects.create(account=account, strategy="ORB", off_session=session)
     RiskLimits.objects.create(account=account, version=1, created_by="installer", why="the paper defaults")
     EntriesOff.objects.create(

@@ -30,7 +30,7 @@ PURE = (
     "reporting.invariants",
 )
 #: The paper exchange's server and everything only the server needs.
-IMPURE_IN_PURE = ("trading.exchange.server", "trading.exchange.journal", "trading.exchange.process")
+IMPURE_IN_PURE = ("trading.exchange.server", "trading.exchange.journal", "trading.exchange.__main__")
 #: They reach outside although they stand in the standard library.
 OUTSIDE = {
     "asyncio",

@@ -35,7 +35,7 @@ CLOCKS = {
     "time.time_ns",
 }
 #: Beside the edges: where a process starts and hands its clock down.
-CLOCKS_ALLOWED_IN = ("aitrapp_site/", "trading/exchange/server.py", "manage.py")
+CLOCKS_ALLOWED_IN = ("aitrapp_site/", "trading/exchange/__main__.py", "manage.py")
 STATUS_OWNER = "trading/orders.py"
 #: The paper exchange keeps an order book of its own, like the broker it plays.
 STATUS_FREE_IN = "trading/exchange/"

@@ -9,8 +9,10 @@ from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 
 from aitrapp_site.console import (
+    ACCOUNT_ACTIONS,
     ConsoleAdmin,
     ReadOnlyAdmin,
     ReadOnlyInline,
@@ -19,13 +21,16 @@ from aitrapp_site.console import (
     links,
     list_link,
 )
+from trading import keys
 from trading.models import (
     Account,
+    ApiKey,
     Command,
     Decision,
     Fill,
     Instrument,
     Lease,
+    MarketDay,
     Order,
     OrderEvent,
     Signal,
@@ -54,9 +59,34 @@ class AccountAdmin(ConsoleAdmin):
     list_display = ("name", "broker_user", "mode", "product", "paper_capital_inr", "live_since")
     list_filter = ("mode",)
     search_fields = ("name", "broker_user")
+    actions = ACCOUNT_ACTIONS
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
+
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("trading.operate")
+
+    def has_live_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("trading.live")
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(ReadOnlyAdmin):
+    """A key is made on the command line, which can show it once; here it can be ended."""
+
+    fields = ("name", "scopes", "created_at", "revoked_at")
+    list_display = ("name", "scopes", "created_at", "revoked_at")
+    search_fields = ("name",)
+    actions = ("revoke",)
+
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("trading.operate")
+
+    @admin.action(description="Revoke", permissions=["operate"])
+    def revoke(self, request: HttpRequest, rows: QuerySet[ApiKey]) -> None:
+        ended = keys.revoke(rows.values_list("name", flat=True), now=timezone.now())
+        self.message_user(request, f"{ended} keys work no longer.")
 
 
 @admin.register(StrategySetting)
@@ -69,6 +99,17 @@ class StrategySettingAdmin(ConsoleAdmin):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
+
+
+@admin.register(MarketDay)
+class MarketDayAdmin(ConsoleAdmin):
+    """The calendar. What is wrong here is corrected, not deleted: an ordinary weekday is a special session."""
+
+    editable = ("day", "name", "is_holiday", "opens", "closes", "is_provisional")
+    list_display = ("day", "name", "is_holiday", "opens", "closes", "is_provisional")
+    list_filter = ("is_holiday", "is_provisional")
+    date_hierarchy = "day"
+    search_fields = ("name",)
 
 
 @admin.register(Signal)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 from django.conf import settings
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
-from ninja import Query, Router, Schema
+from ninja import Query, Router, Schema, Status
 from ninja.errors import HttpError
 
 from aitrapp_site.callers import Needs
@@ -94,12 +94,12 @@ def _postback_of(request: HttpRequest) -> dict[str, Any]:
 
 
 @kite.get("/login", auth=Needs(Scope.OPERATE), response={409: dict[str, str]})
-def login(request: HttpRequest) -> tuple[int, dict[str, str]]:
+def login(request: HttpRequest) -> Status[dict[str, str]]:
     """Where the operator's daily login at Kite begins; refused while the account trades at our own exchange."""
-    return 409, {"detail": NO_LOGIN}
+    return Status(409, {"detail": NO_LOGIN})
 
 
 @kite.get("/callback", auth=Needs(Scope.OPERATE), response={409: dict[str, str]})
-def callback(request: HttpRequest) -> tuple[int, dict[str, str]]:
+def callback(request: HttpRequest) -> Status[dict[str, str]]:
     """Where Kite sends the operator's browser back to; refused while the account trades at our own exchange."""
-    return 409, {"detail": NO_LOGIN}
+    return Status(409, {"detail": NO_LOGIN})

@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from trading.broker.base import SessionExpired
+from trading.broker.kite.venue_clock import VenueState
 from trading.core.ticks import TickFrame
 from trading.wakeups import Bell
 
-#: what the ticker's thread rings; an order update rings its order's id behind ORDER
+#: what the ticker's thread rings (FRAME for a clock too); an order update rings its order's id behind ORDER
 CONNECTED, FRAME, ORDER, LOGIN_DEAD = "connected", "frame", "order:", "login dead"
 #: a pass takes at most so many frames, then protects what is open
 FRAMES_A_PASS = 16
@@ -17,6 +18,8 @@ class FrameSource(Protocol):
     """What of a ticker a feed uses."""
 
     def next_frame(self, timeout_s: float) -> TickFrame | None: ...
+
+    def take_clock(self) -> VenueState | None: ...
 
     def acknowledge(self) -> None: ...
 
@@ -47,6 +50,10 @@ class Feed:
             frame = self._ticker.next_frame(0)
             if frame is not None:
                 yield self._stamp(frame)
+
+    def clock(self) -> VenueState | None:
+        """What an exchange that keeps its own time said of it since the last call; None when it said nothing."""
+        return self._ticker.take_clock()
 
     def acknowledge(self) -> None:
         """Tell an exchange that waits for us that everything taken is dealt with."""

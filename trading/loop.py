@@ -146,8 +146,12 @@ class StrategyLoop:
             signal = signals.record(self.desk, seen)
             if signal is None:
                 continue
-            recorded[signal.plan_id] = (signal, slot)
-            candidates.append(Candidate(signal.plan_id, score))
+            # Equal scores are ordered by this name: it must be the same in every replay, as the plan's id is not.
+            name = (
+                f"{strategy}|{seen.spec.exchange}:{seen.spec.tradingsymbol}|{setup.side}|{candle.opened_at}"
+            )
+            recorded[name] = (signal, slot)
+            candidates.append(Candidate(name, score))
         done.signals_recorded += len(recorded)
         entered = 0
         for place, candidate in enumerate(ranking.rank(candidates), start=1):

@@ -104,8 +104,7 @@ def modify(desk: Desk, order: Order, change: OrderChange, *, purpose: str) -> Co
         sending.claim(desk, opens_risk=False, uses_all=purpose == "close")
         intent_s = desk.clocks.monotonic_s()
         command = _intend(desk, order, CommandKind.MODIFY, purpose, arguments)
-    call = _no_value(lambda: desk.broker.modify(order.broker_order_id, change))
-    _carry_out(desk, command, call, intent_s=intent_s)
+    _carry_out(desk, command, lambda: desk.broker.modify(order.broker_order_id, change), intent_s=intent_s)
     return command
 
 
@@ -115,8 +114,7 @@ def cancel(desk: Desk, order: Order, *, purpose: str = "cancel") -> Command:
         sending.claim(desk, opens_risk=False, uses_all=True)
         intent_s = desk.clocks.monotonic_s()
         command = _intend(desk, order, CommandKind.CANCEL, purpose, {})
-    call = _no_value(lambda: desk.broker.cancel(order.broker_order_id))
-    _carry_out(desk, command, call, intent_s=intent_s)
+    _carry_out(desk, command, lambda: desk.broker.cancel(order.broker_order_id), intent_s=intent_s)
     return command
 
 
@@ -289,14 +287,6 @@ def _carry_out(
     command.latency_ms = answer.latency_ms
     command.save(update_fields=["outcome", "outcome_machine_at", "reason", "latency_ms"])
     return answer
-
-
-def _no_value(call: Callable[[], None]) -> Callable[[], str | None]:
-    def run() -> str | None:
-        call()
-        return None
-
-    return run
 
 
 def _move(

@@ -52,7 +52,7 @@ def heard(account_id: int, timeout_s: float) -> bool:
 
     Raises psycopg.OperationalError when the connection breaks while waiting.
     """
-    driver = connection.connection
-    return any(
-        [notice.payload == str(account_id) for notice in driver.notifies(timeout=timeout_s, stop_after=1)]
-    )
+    meant = False
+    for notice in connection.connection.notifies(timeout=timeout_s, stop_after=1):
+        meant = meant or notice.payload == str(account_id)
+    return meant

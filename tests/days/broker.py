@@ -22,6 +22,7 @@ class SimulatedCrash(BaseException):
 
 class Trouble(Enum):
     CALL_LOST = auto()
+    CALL_LATE = auto()
     REPLY_LOST = auto()
     REFUSED = auto()
     UNAVAILABLE = auto()
@@ -49,6 +50,7 @@ class TroubledBroker:
         #: what a lagging whole book shows; None: it shows what is
         self.old_book: list[OrderReport] | None = None
         self.reads = 0
+        self._late: list[Callable[[], object]] = []
 
     @property
     def venue_session(self) -> str:
@@ -57,6 +59,11 @@ class TroubledBroker:
     def will(self, trouble: Trouble, role: Role, verb: str = "place", times: int = 1) -> None:
         """The next `times` calls of this verb for an order of this role end so."""
         self.coming += [Coming(trouble, verb, role)] * times
+
+    def late_calls_arrive(self) -> None:
+        """What was held up on its way reaches the broker now."""
+        while self._late:
+            self._late.pop(0)()
 
     def book_stands_still(self) -> None:
         """From now on the whole book shows this moment; single orders are still told as they are."""
@@ -109,6 +116,9 @@ class TroubledBroker:
         self.coming.remove(found)
         match found.trouble:
             case Trouble.CALL_LOST:
+                raise OutcomeUnknown("no answer within 7 s")
+            case Trouble.CALL_LATE:
+                self._late.append(call)
                 raise OutcomeUnknown("no answer within 7 s")
             case Trouble.REFUSED:
                 raise BrokerRefused("the broker says no")

@@ -13,7 +13,7 @@ from oco import flatten
 from oco.flatten import Flatten
 from oco.models import OcoGroup
 from oco.watcher import OrderWatcher
-from reporting.replay import LEASE_TTL_S, ReplayedDay, open_day, sessions_of
+from reporting.replay import LEASE_TTL_S, ReplayedDay, open_day
 from tests.days.broker import TroubledBroker
 from tests.days.market import NIFTY, PACE, ScriptedMarket
 from trading import decisions, lease, signals
@@ -27,6 +27,7 @@ from trading.decisions import Market
 from trading.desk import Desk
 from trading.exchange.orders import VenueOrder
 from trading.loop import StrategyLoop
+from trading.market.calendar import sessions_of
 from trading.models import Account, Decision, Order, Signal, Trade
 from trading.signals import Seen
 from trading.strategies.base import Strategy
@@ -48,6 +49,8 @@ class Day:
         for actor in (self.replayed.loop, self.replayed.watcher):
             actor.desk = replace(actor.desk, broker=self.broker)
         self.replayed.desk = self.replayed.watcher.desk
+        #: after each step: (market time, net units at the exchange, units that working exits can close)
+        self.tape: list[tuple[datetime, int, int]] = []
         self._next_frame_at = market.first_frame_at
         self.run_for(6)
 
@@ -160,7 +163,7 @@ class Day:
 
     def restarts(self) -> int:
         """All memory is lost; leases are taken anew, recovery runs. Returns the interrupted commands found."""
-        sessions = sessions_of(self.market)
+        sessions = sessions_of(self.market.instruments, self.market.trading_date)
         market = MarketState(self.market.instruments, sessions)
         market.warm_up(self.market.warm_up(1))
         loop_desk, desk = self._with_new_lease(self.loop.desk), self._with_new_lease(self.desk)
@@ -169,6 +172,11 @@ class Day:
         self.replayed.loop = StrategyLoop(loop_desk, market, self.strategies)
         self.replayed.desk, self.replayed.watcher = desk, watcher
         return watcher.recover()
+
+    def ends(self) -> None:
+        """Nobody leads any more, as after the day's last pass."""
+        for desk in (self.loop.desk, self.desk):
+            lease.release(desk.lease)
 
     def presses_flatten(self, reason: ExitReason = ExitReason.OPERATOR) -> Flatten:
         row = flatten.request(
@@ -217,7 +225,14 @@ class Day:
                 self.replayed.take_frame(frame)
             else:
                 self.replayed.go_to(frame_at)
+            self._note()
         self.replayed.go_to(moment)
+        self._note()
+
+    def _note(self) -> None:
+        exits = [order for role in (Role.STOP, Role.EXIT) for order in self.broker_orders(role)]
+        covering = sum(order.pending for order in exits if not order.is_closed)
+        self.tape.append((self.now, self.net(self.market.instruments[0]), covering))
 
     def _with_new_lease(self, desk: Desk) -> Desk:
         held = lease.take_or_fail(self.account.pk, Loop(desk.lease.loop), desk.lease.holder, LEASE_TTL_S)

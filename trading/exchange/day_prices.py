@@ -1,17 +1,19 @@
 """What a day's frames have shown so far: each instrument's last packet, its day's prices, its minute candles."""
 
 from collections.abc import Sequence
-from datetime import datetime, time
+from datetime import datetime
 
 import numpy as np
+from numpy.typing import NDArray
 
-from trading.core.candles import IST, Bars, join_minutes
+from trading.core.candles import Bars, join_minutes
 from trading.core.ticks import Ints, TickFrame
 from trading.core.values import InstrumentSpec
 
+Rows = NDArray[np.intp]
+
 LEVELS = 5
 MINUTES = 400
-OPENS = time(9, 15)
 #: seconds from a UTC midnight to 09:15 and to midnight in India: where intraday candles and day candles begin
 OPENS_S, INDIAN_MIDNIGHT_S = 3 * 3600 + 45 * 60, -(5 * 3600 + 30 * 60)
 #: Kite's words for an interval, and its minutes
@@ -61,7 +63,7 @@ class DayPrices:
         if 0 <= minute < MINUTES:
             self._note_minute(minute, rows, last, frame.volume)
 
-    def _note_minute(self, minute: int, rows: "np.ndarray[tuple[int], np.dtype[np.intp]]", last: Ints, volume: Ints) -> None:
+    def _note_minute(self, minute: int, rows: Rows, last: Ints, volume: Ints) -> None:
         opened, high, low, close, cumulative = self._minutes[:, minute]
         is_new = opened[rows] == 0
         opened[rows] = np.where(is_new, last, opened[rows])
@@ -90,11 +92,6 @@ class DayPrices:
         volume = np.diff(cumulative[there], prepend=0)
         times = self._opening_s + 60 * there
         return Bars.from_columns(times, opened[there], high[there], low[there], close[there], volume)
-
-
-def opening_of(day: datetime) -> datetime:
-    """09:15 of the day that holds the moment."""
-    return datetime.combine(day.astimezone(IST).date(), OPENS, IST)
 
 
 def join_days(first: Bars, second: Bars) -> Bars:

@@ -39,17 +39,17 @@ class Header:
     day_number: int
     #: HH:MM of a day begun in its middle, or empty
     begin: str = ""
-    #: the launcher's name of its run
-    run: str = ""
 
 
 @dataclass(kw_only=True, slots=True)
 class Kept:
-    """A journal as read: its header, its events, the logins it ended with, and whether the day was over."""
+    """A journal as read: its header, its events, and what was last said of logins, run and the day's end."""
 
     header: Header
     entries: list[Entry] = field(default_factory=list)
     logins: Mapping[str, Any] = field(default_factory=dict)
+    #: the launcher's name of its run
+    run: str = ""
     is_done: bool = False
 
 
@@ -69,7 +69,9 @@ class Journal:
         pointer = folder / f"{CURRENT}.new"
         pointer.write_text(path.name)
         pointer.replace(folder / CURRENT)
-        others = sorted((p for p in folder.glob(f"*{SUFFIX}") if p != path), key=lambda p: p.stat().st_mtime_ns)
+        others = sorted(
+            (p for p in folder.glob(f"*{SUFFIX}") if p != path), key=lambda p: p.stat().st_mtime_ns
+        )
         for old in others[: max(len(others) - KEPT, 0)]:
             old.unlink()
         return journal
@@ -89,7 +91,8 @@ class Journal:
 
     def write(self, entry: Entry) -> None:
         """A request and its answer."""
-        self.keep({WRITE: [entry.at.isoformat(), entry.verb, entry.order_id, dict(entry.fields), entry.answer]})
+        words = (entry.at.isoformat(), entry.verb, entry.order_id, dict(entry.fields), entry.answer, entry.books)
+        self.keep({WRITE: words})
 
     def keep(self, event: Mapping[str, Any]) -> None:
         self._append(event)
@@ -129,20 +132,30 @@ def read_current(folder: Path) -> tuple[Path, Kept] | None:
 
 
 def _read(path: Path, lines: list[bytes]) -> Kept:
-    number = 1
-    try:
-        head = json.loads(lines[0])["header"]
-        head["trading_date"] = date.fromisoformat(head["trading_date"])
-        kept = Kept(header=Header(**head))
-        for number, line in enumerate(lines[1:], 2):
+    kept: Kept | None = None
+    for number, line in enumerate(lines, 1):
+        try:
             event = json.loads(line)
-            kept.entries.extend(_entries(event))
-            kept.logins = event.get("logins", kept.logins)
-            kept.is_done = kept.is_done or "done" in event
-    except (ValueError, KeyError, TypeError) as error:
-        raise BrokenJournal(
-            f"{path}, line {number}: {error!r}. Move the file away to begin a new session; its books are lost"
-        ) from error
+            if not isinstance(event, dict):
+                raise ValueError("no event")
+            kept = _take(kept, event)
+        except (ValueError, KeyError, TypeError) as error:
+            raise BrokenJournal(
+                f"{path}, line {number}: {error!r}. Begin a new session with --fresh (its books are lost)"
+            ) from error
+    if kept is None:
+        raise BrokenJournal(f"{path} is empty. Begin a new session with --fresh")
+    return kept
+
+
+def _take(kept: Kept | None, event: Mapping[str, Any]) -> Kept:
+    if kept is None:
+        head = dict(event["header"])
+        return Kept(header=Header(**head | {"trading_date": date.fromisoformat(head["trading_date"])}))
+    kept.entries.extend(_entries(event))
+    kept.logins = event.get("logins", kept.logins)
+    kept.run = event.get("run", kept.run)
+    kept.is_done = kept.is_done or "done" in event
     return kept
 
 
@@ -151,6 +164,13 @@ def _entries(event: Mapping[str, Any]) -> Iterator[Entry]:
         if kind in event:
             yield Entry(kind=kind, at=datetime.fromisoformat(event[kind]))
     if WRITE in event:
-        moment, verb, order_id, fields, answer = event[WRITE]
-        at = datetime.fromisoformat(moment)
-        yield Entry(kind=WRITE, at=at, verb=verb, order_id=order_id, fields=fields, answer=answer)
+        moment, verb, order_id, fields, answer, books = event[WRITE]
+        yield Entry(
+            kind=WRITE,
+            at=datetime.fromisoformat(moment),
+            verb=verb,
+            order_id=order_id,
+            fields=fields,
+            answer=answer,
+            books=books,
+        )

@@ -37,6 +37,8 @@ class Entry:
     order_id: str = ""
     fields: Mapping[str, Any] = field(default_factory=dict)
     answer: str = ""
+    #: the books after it, in short
+    books: str = ""
 
 
 class MarketDay:
@@ -103,7 +105,12 @@ class MarketDay:
         return max(self._last_frame_at + (self.step or timedelta(0)), self.market_at)
 
     def fetch(self) -> TickFrame | None:
-        """Ask the market for its next frame, which is `pending` then; None when the day has no more."""
+        """Ask the market for its next frame, which is `pending` then; None when the day has no more.
+
+        Raises ValueError while one is pending.
+        """
+        if self.pending is not None:
+            raise ValueError("the frame fetched last has not come yet: call apply_pending first")
         self.pending = next(self._frames, None)
         self.is_exhausted = self.pending is None
         if self.pending is not None and self._last_frame_at is not None:
@@ -151,6 +158,11 @@ def refusal_word(refusal: VenueRefusal) -> str:
     return f"{refusal.http_status} {refusal.message}"
 
 
+def books_of(day: MarketDay) -> str:
+    """The venue's digest, shortened: it changes with every state of an order and every execution."""
+    return day.venue.digest()[:12]
+
+
 class OtherBooks(Exception):
     """A day told again went another way: source, seed or program are not those that wrote the journal."""
 
@@ -169,8 +181,11 @@ def tell_again(day: MarketDay, entries: Iterable[Entry]) -> None:
         day.advance(entry.at)
         if entry.kind == WRITE:
             answer = answer_of(day, entry.verb, entry.order_id, entry.fields, entry.at)
-            if answer != entry.answer:
-                raise OtherBooks(f"{entry.verb} at {entry.at} was answered {entry.answer!r}, now {answer!r}")
+            if (answer, books_of(day)) != (entry.answer, entry.books):
+                raise OtherBooks(
+                    f"{entry.verb} at {entry.at} was answered {entry.answer!r} on books {entry.books}, "
+                    f"and now {answer!r} on {books_of(day)}"
+                )
     _apply_until(day, None)
     day.venue.drain_updates()
 

@@ -1,9 +1,12 @@
 """How fast market time runs, and for whom it waits. Machine time comes in as seconds of a monotonic clock."""
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
+
+from trading.exchange.rules import too_many_requests
 
 #: so long a frame is held back for those who have not dealt with the one before
 PATIENCE_S: Final = 0.25
@@ -20,7 +23,9 @@ class MarketClock:
     def __init__(self, market_at: datetime, speed: float, monotonic_s: Callable[[], float]) -> None:
         """Stands still at `market_at` until `run_to`. Raises ValueError for a speed not above 0."""
         if not speed > 0:
-            raise ValueError(f"a speed of {speed:g} leads nowhere: give market seconds per second, such as 60")
+            raise ValueError(
+                f"a speed of {speed:g} leads nowhere: give market seconds per second, such as 60"
+            )
         self.speed = speed
         self.limit = market_at
         self._monotonic_s = monotonic_s
@@ -100,3 +105,24 @@ class Attendance:
 
     def is_ready(self) -> bool:
         return self.ready.issuperset(ROLES)
+
+
+#: requests a second, by kind of route; order requests are counted by the venue, on market time
+READS_A_SECOND: Final = {"quote": 1, "historical": 3, "other": 10}
+
+
+class ReadLimits:
+    """Kite's limits on reading, times the speed: on machine time, for a market that waits must stay readable."""
+
+    def __init__(self, speed: float) -> None:
+        self._most = {kind: max(int(most * max(speed, 1)), 1) for kind, most in READS_A_SECOND.items()}
+        self._recent: dict[str, deque[float]] = {kind: deque() for kind in READS_A_SECOND}
+
+    def take(self, kind: str, now_s: float) -> None:
+        """Count one request at a monotonic time; raises VenueRefusal 429 when the last second is full."""
+        recent = self._recent[kind]
+        while recent and recent[0] <= now_s - 1:
+            recent.popleft()
+        if len(recent) >= self._most[kind]:
+            raise too_many_requests()
+        recent.append(now_s)

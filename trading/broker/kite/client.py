@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -10,7 +9,7 @@ from typing import Any, TypeVar
 import structlog
 
 from trading.broker.base import BrokerRefused
-from trading.broker.kite import parse
+from trading.broker.kite import parse, venue_clock
 from trading.broker.kite.books import Book
 from trading.broker.kite.connection import (
     CONNECT_TIMEOUT_S,
@@ -20,10 +19,10 @@ from trading.broker.kite.connection import (
 )
 from trading.broker.kite.environment import KiteEnvironment
 from trading.broker.kite.errors import KiteFailure, Stage, read_error, write_error
+from trading.broker.kite.venue_clock import VenueState
 from trading.core.candles import Bars
 from trading.core.clocks import Clocks
 from trading.core.enums import Exchange, OrderType
-from trading.core.session import IST
 from trading.core.values import (
     FillReport,
     Funds,
@@ -41,19 +40,6 @@ Report = TypeVar("Report", OrderReport, FillReport, PositionReport)
 VARIETY = "regular"
 QUOTES_PER_CALL = 500
 VENUE_STATE_PATH = "/_exchange/state"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class VenueState:
-    """What the paper exchange says of itself at /_exchange/state."""
-
-    venue_session: str
-    market_at: datetime
-    #: market seconds per machine second, a ceiling
-    speed: float
-    trading_date: date
-    #: synthetic, replay or kite
-    market: str
 
 
 class KiteBroker:
@@ -185,15 +171,9 @@ def venue_state(environment: KiteEnvironment) -> VenueState:
     with failures_as(read_error):
         state = KiteConnection(environment, api_key="").json_at(VENUE_STATE_PATH)
         try:
-            return VenueState(
-                venue_session=str(state["venue_session"]),
-                market_at=datetime.fromisoformat(state["market_time"]).astimezone(IST),
-                speed=state["speed"],
-                trading_date=date.fromisoformat(state["trading_date"]),
-                market=str(state["market"]),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise _unreadable(f"{VENUE_STATE_PATH} of {environment.root_url}: {error!r}") from error
+            return venue_clock.venue_state(state)
+        except parse.UnreadableRow as error:
+            raise _unreadable(f"{VENUE_STATE_PATH} of {environment.root_url}: {error}") from error
 
 
 @contextmanager

@@ -6,7 +6,6 @@ from http import HTTPStatus
 from typing import Any
 
 import requests
-from kiteconnect import KiteConnect
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPSConnection
@@ -15,6 +14,7 @@ from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError
 from trading.broker.base import BrokerError
 from trading.broker.kite.environment import KiteEnvironment
 from trading.broker.kite.errors import KiteFailure, Stage
+from trading.broker.kite.official import KiteConnect
 
 CONNECT_TIMEOUT_S = 2.0
 #: the client's own default; staff: an order may go in while you wait

@@ -22,9 +22,10 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from websockets.sync.client import ClientConnection, connect
 
 from trading.broker.base import BrokerUnavailable
-from trading.broker.kite import parse
+from trading.broker.kite import parse, venue_clock
 from trading.broker.kite.environment import KiteEnvironment
 from trading.broker.kite.frames import BrokenFrame, TickMode, decode
+from trading.broker.kite.venue_clock import VenueState
 from trading.core.clocks import Clocks
 from trading.core.ticks import TickFrame
 from trading.core.values import OrderReport
@@ -61,6 +62,8 @@ class TickerCalls:
     order_update: Callable[[OrderReport | None], None] = lambda report: None
     #: a frame of ticks can be taken
     frame: Callable[[], None] = lambda: None
+    #: an exchange of ours said what time its market has: see `Ticker.take_clock`
+    clock: Callable[[], None] = lambda: None
     #: the token is dead: the ticker has stopped, and somebody must log in
     session_expired: Callable[[], None] = lambda: None
 
@@ -110,8 +113,9 @@ class Ticker:
         self._lock = Lock()  # guards _wanted and _connection
         self._frames: deque[_Message] = deque()
         self._arrived = Condition()  # guards _frames
-        self._taken: _Message | None = None
+        self._taken_on = 0
         self._taken_exchange_s = 0
+        self._clock: tuple[int, VenueState] | None = None
         self._last_message_s = clocks.monotonic_s()
         self.connections = 0
         self.dropped_frames = 0
@@ -172,28 +176,39 @@ class Ticker:
                     "the ticker has ended: start a new one, after a login if the token died"
                 )
             return None
-        self._taken = message
         try:
             frame = decode(message.data, message.received_at)
-            self._taken_exchange_s = int(frame.exchange_time_s.max()) if len(frame) else 0
+            self._note_taken(message.connection_number, int(frame.exchange_time_s.max(initial=0)))
             return frame
         except BrokenFrame as problem:
             self.broken_frames += 1
             log.error("tick_frame_broken", problem=str(problem))
             return None
 
+    def take_clock(self) -> VenueState | None:
+        """What the exchange said last of its session and market time, once; None when it said nothing new."""
+        told, self._clock = self._clock, None
+        if told is None:
+            return None
+        self._note_taken(told[0], int(told[1].market_at.timestamp()))
+        return told[1]
+
     def acknowledge(self) -> None:
         """Tell an exchange that waits for it (see `KiteEnvironment.paces_frames`) that the frame taken last
         is done.
 
-        Sends the exchange time of that frame, seconds since the epoch: {"a": "ack", "v": 1795491900}.
+        Sends the newest exchange time taken, seconds since the epoch: {"a": "ack", "v": 1795491900}.
         """
-        taken = self._taken
-        if not self._environment.paces_frames or taken is None:
+        if not self._environment.paces_frames or not self._taken_exchange_s:
             return
         with self._lock, suppress(ConnectionClosed):
-            if self._connection is not None and taken.connection_number == self.connections:
+            if self._connection is not None and self._taken_on == self.connections:
                 _send(self._connection, "ack", self._taken_exchange_s)
+
+    def _note_taken(self, connection_number: int, exchange_s: int) -> None:
+        if connection_number != self._taken_on:
+            self._taken_on, self._taken_exchange_s = connection_number, 0
+        self._taken_exchange_s = max(self._taken_exchange_s, exchange_s)
 
     def _run(self) -> None:
         wait_s = self._first_wait_s
@@ -282,10 +297,20 @@ class Ticker:
             log.warning("ticker_text_unreadable", characters=len(text))
         elif said.get("type") == "order":
             self._calls.order_update(self._order_report(said.get("data")))
+        elif said.get("type") == "clock" and self._environment.paces_frames:
+            self._hear_clock(said.get("data"))
         elif said.get("type") == "error":
             log.error("ticker_error", said=str(said.get("data")))
         else:
             log.info("ticker_message", kind=str(said.get("type")), said=str(said.get("data")))
+
+    def _hear_clock(self, told: Any) -> None:
+        try:
+            self._clock = (self.connections, venue_clock.venue_state(told))
+        except parse.UnreadableRow as problem:
+            log.warning("ticker_clock_unreadable", problem=str(problem))
+        else:
+            self._calls.clock()
 
     def _order_report(self, row: Any) -> OrderReport | None:
         try:

@@ -1,0 +1,233 @@
+"""One run of the whole system on paper, from its first process to its last."""
+
+import secrets
+import shlex
+import socket
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+import psycopg
+import structlog
+from django.conf import settings
+from django.db import connection
+
+from aitrapp_site import embedded, paper
+from aitrapp_site.clocks import MachineClocks
+from aitrapp_site.paper import CannotStart
+from aitrapp_site.supervisor import Process, Supervisor, child_environ
+from reporting import burnin, text
+from risk import state
+from risk.models import BurninDay
+from trading import lease
+from trading.core.enums import Loop, PauseReason
+from trading.looping import DATABASE_AWAY
+from trading.models import Account
+
+log = structlog.get_logger(__name__)
+
+READY_WITHIN_S: Final = 60.0
+#: a process that ended so often before the system was ready will not come up
+STARTS_MAX: Final = 3
+LOOK_AT_ROWS_S: Final = 1.0
+#: the exchange holds the day's first frame back so long for strategy and watcher
+AWAIT_S: Final = 45.0
+#: the worker is the standby of both loops
+LOOPS: Final = ("strategy", "watcher", "worker")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PaperOptions:
+    """What the command line asks for."""
+
+    speed: float
+    market: str
+    day: date | None
+    begin: str | None
+    days: int | None
+    seed: int
+    data: Path | None
+    port: int
+
+    def problem(self) -> str:
+        """Why these cannot be used, and what to write instead; empty when they can."""
+        if not 0 < self.speed <= 1000:
+            return f"SPEED is {self.speed:g}: give market seconds per second, from 1 to 1000."
+        if self.days is not None and self.days < 1:
+            return f"DAYS is {self.days}: give 1 or more, or leave it out to go on for ever."
+        if self.market == "replay" and self.data is None:
+            return "MARKET=replay needs the folder with the recorded minutes: DATA=folder."
+        if self.market == "replay" and self.data is not None and not self.data.is_dir():
+            return f"{self.data} is no folder: set DATA to the one with the recorded minutes."
+        if not 0 < self.port < 65536:
+            return f"PORT is {self.port}: give one from 1024 to 65535."
+        return ""
+
+    def exchange_arguments(self, port: int, journal_dir: Path, user_id: str, run: str) -> list[str]:
+        """For `manage.py exchange`; `run` names this run of ours."""
+        words = ["--port", str(port), "--market", self.market, "--speed", f"{self.speed:g}"]
+        words += ["--seed", str(self.seed), "--journal", str(journal_dir), "--user", user_id]
+        words += ["--run", run, "--await", f"{AWAIT_S:g}"]
+        named = {"--date": self.day, "--from": self.begin, "--days": self.days, "--data": self.data}
+        return words + [
+            word for name, value in named.items() if value is not None for word in (name, str(value))
+        ]
+
+
+class PaperRun:
+    """Starts, watches and stops everything. `say` prints a line for the operator."""
+
+    def __init__(
+        self, options: PaperOptions, processes: Sequence[Process], say: Callable[[str], object]
+    ) -> None:
+        self.options = options
+        self._say = say
+        self._clocks = MachineClocks()
+        self._web_host = "127.0.0.1"
+        paper.check_port(self._web_host, options.port)
+        self._exchange_port = paper.free_port(paper.EXCHANGE_PORT)
+        self._account: Account = paper.paper_account()
+        self._operator = paper.operator(settings.VAR_DIR)
+        self._reported = set(BurninDay.objects.values_list("pk", flat=True))
+        self._looked_s = 0.0
+        self._days_reported = 0
+        for process in processes:
+            if process.name == "exchange":
+                words = options.exchange_arguments(
+                    self._exchange_port,
+                    settings.VAR_DIR / "exchange",
+                    self._account.broker_user,
+                    secrets.token_hex(6),
+                )
+                process.command += " " + shlex.join(words)
+        self.supervisor = Supervisor(
+            processes=list(processes),
+            environ=child_environ(self._environ()),
+            project_dir=settings.BASE_DIR,
+            out_dir=settings.LOG_DIR,
+        )
+
+    def run(self) -> None:
+        """Until Ctrl-C, SIGTERM, or the end of the last day asked for. Raises CannotStart."""
+        began_s = time.monotonic()
+        try:
+            self.supervisor.start()
+            if self._wait_until_ready(began_s):
+                self._say(self._welcome(time.monotonic() - began_s))
+                self.supervisor.watch(self._look)
+        finally:
+            self._look_at_rows()
+            self._shut_down()
+
+    def _environ(self) -> dict[str, str]:
+        login = paper.exchange_login(settings.VAR_DIR)
+        return {
+            "WEB_HOST": self._web_host,
+            "WEB_PORT": str(self.options.port),
+            "EXCHANGE_URL": f"http://127.0.0.1:{self._exchange_port}",
+            "EXCHANGE_TICKER_URL": f"ws://127.0.0.1:{self._exchange_port}",
+            "KITE_ENVIRONMENT": "exchange",
+            "KITE_API_KEY": login.api_key,
+            "KITE_API_SECRET": login.api_secret,
+            "KITE_ACCESS_TOKEN": login.access_token,
+            "KITE_USER_ID": self._account.broker_user,
+        }
+
+    def _wait_until_ready(self, began_s: float) -> bool:
+        """False when asked to stop meanwhile. Raises CannotStart, with the words of whoever did not come up."""
+        supervisor = self.supervisor
+        while not supervisor.wake.stop_asked:
+            missing = self._missing()
+            if not missing:
+                return True
+            for process in supervisor.processes:
+                if process.starts > STARTS_MAX:
+                    raise CannotStart(f"{process.name} does not come up:\n{supervisor.last_words(process)}")
+                supervisor.keep(process)
+            if time.monotonic() - began_s > READY_WITHIN_S:
+                raise CannotStart(
+                    f"Not ready after {READY_WITHIN_S:.0f} s: {', '.join(missing)}. See {settings.LOG_DIR}."
+                )
+            supervisor.wake.wait(0.1)
+        return False
+
+    def _missing(self) -> list[str]:
+        """Who is not at work yet: the exchange, the web, and a leader of this run for each loop."""
+        missing = []
+        if not _listens("127.0.0.1", self._exchange_port):
+            missing.append("exchange")
+        if not _listens(self._web_host, self.options.port):
+            missing.append("web")
+        pids = {process.pid for process in self.supervisor.processes if process.name in LOOPS}
+        leaders = lease.leaders()
+        for loop in Loop:
+            holder = leaders.get((self._account.pk, loop.value), "")
+            if not holder or int(holder.rpartition(":")[2]) not in pids:
+                missing.append(f"{loop.lower()} loop")
+        return missing
+
+    def _welcome(self, took_s: float) -> str:
+        market = self.options.market + (f" {self.options.day}" if self.options.day else "")
+        address = f"http://localhost:{self.options.port}"
+        return "\n".join(
+            (
+                f"AITRAPP trades on paper ({market} market at {self.options.speed:g}×), ready in {took_s:.1f} s.",
+                f"  console   {address}/admin/",
+                f"  operator  {self._operator.user}  password  {self._operator.password}",
+                f"  API key   {self._operator.key}",
+                f"  API       {address}/docs   metrics  {address}/metrics",
+                f"  log       {settings.LOG_DIR / 'aitrapp.log'}",
+                "Ctrl-C stops everything; the stops of open positions stay at the exchange.",
+            )
+        )
+
+    def _look(self) -> bool:
+        """Between two looks at the processes: the servers' keeper, and days that were reported."""
+        now_s = time.monotonic()
+        if now_s - self._looked_s >= LOOK_AT_ROWS_S:
+            self._looked_s = now_s
+            if settings.EMBEDDED and embedded.restart_keeper(settings.VAR_DIR):
+                self._say("the private servers' keeper ended; starting it again")
+            self._look_at_rows()
+        return not self.options.days or self._days_reported < self.options.days
+
+    def _look_at_rows(self) -> None:
+        try:
+            rows = BurninDay.objects.filter(account=self._account).exclude(pk__in=self._reported)
+            for row in rows.select_related("session", "account").order_by("pk"):
+                self._say(text.day_text(burnin.stored(row)))
+                self._reported.add(row.pk)
+                self._days_reported += 1
+        except DATABASE_AWAY as error:
+            connection.close()
+            log.warning("supervisor_database_away", reason=str(error))
+
+    def _shut_down(self) -> None:
+        say, supervisor = self._say, self.supervisor
+        say("Shutting down AITRAPP")
+        self._pause()
+        supervisor.stop(("strategy", "beat", "worker"), 6.0)
+        supervisor.stop(("watcher",), 6.0)
+        say("OrderWatcher stopped")
+        supervisor.stop(("web", "exchange"), 6.0)
+        say("Redis bus disconnected")
+
+    def _pause(self) -> None:
+        now = self._clocks.machine_now()
+        why = "AITRAPP was shut down; the next clean start lifts this"
+        try:
+            state.turn_off(self._account.pk, PauseReason.SHUTDOWN, by="supervisor", why=why, now=now)
+            self._say("Trading PAUSED")
+        except (*DATABASE_AWAY, psycopg.Error) as error:
+            self._say(f"Trading could not be marked as paused: {error}")
+
+
+def _listens(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), timeout=1).close()
+    except OSError:
+        return False
+    return True

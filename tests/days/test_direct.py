@@ -1,0 +1,131 @@
+"""Closing from the broker's books alone: what `flatten --direct` and the dead man do when no row can be read."""
+
+import json
+from datetime import datetime, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from oco.dead_man import DeadMan
+from oco.direct import DirectFlatten, Exposure, closing_price, exposures
+from tests.days.desk import Day
+from trading.core.enums import Role, Side
+
+pytestmark = pytest.mark.django_db
+
+TEN = datetime(2026, 11, 23, 10, 0, tzinfo=ZoneInfo("Asia/Kolkata"))
+NIFTY = ("NFO", "NIFTY25NOVFUT", "MIS")
+
+
+def direct(day: Day, journal) -> DirectFlatten:
+    def wait(seconds: float) -> None:
+        day.replayed.clocks.move_by_ms(seconds * 1000)
+        day.replayed.venue.advance(day.now)
+
+    return DirectFlatten.begin(day.broker, day.replayed.clocks, journal, wait)
+
+
+def lines(journal) -> list[dict]:
+    return [json.loads(line) for line in journal.read_text().splitlines()]
+
+
+def test_two_groups_are_closed_by_their_own_stops_and_nothing_rests(tmp_path):
+    day = Day.opens()
+    day.enters(stop="24920")
+    assert (day.net(), sorted(day.working())) == (150, [("SELL", 75), ("SELL", 75)])
+    assert direct(day, tmp_path / "exits.jsonl").run()
+    assert (day.net(), day.working()) == (0, [])
+    assert day.broker_orders(Role.EXIT) == []
+
+
+def test_every_command_is_on_disk_before_it_is_sent(tmp_path):
+    day = Day.opens()
+    day.enters()
+    direct(day, tmp_path / "exits.jsonl").run()
+    told = [(line["kind"], line["state"]) for line in lines(tmp_path / "exits.jsonl")]
+    assert told[:2] == [("MODIFY", "intent"), ("MODIFY", "outcome")]
+
+
+def test_run_twice_it_sends_nothing_more(tmp_path):
+    day = Day.opens()
+    day.enters()
+    assert direct(day, tmp_path / "exits.jsonl").run()
+    sent = len(day.broker.asked)
+    assert direct(day, tmp_path / "exits.jsonl").run()
+    assert len(day.broker.asked) == sent
+
+
+def test_a_position_whose_stop_is_gone_is_closed_by_an_order_of_its_own(tmp_path):
+    day = Day.opens()
+    day.enters()
+    (stop,) = day.broker_orders(Role.STOP)
+    day.replayed.venue.cancel(stop.order_id, day.now)
+    day.replayed.venue.advance(day.now + timedelta(seconds=2))
+    day.replayed.clocks.move_by_ms(2000)
+    assert (day.net(), day.working()) == (75, [])
+    assert direct(day, tmp_path / "exits.jsonl").run()
+    assert (day.net(), day.working()) == (0, [])
+    assert [order.quantity for order in day.broker_orders(Role.EXIT)] == [75]
+
+
+def test_a_position_of_somebody_else_is_left_alone(tmp_path):
+    day = Day.opens()
+    day.enters()
+    theirs = {
+        "exchange": "NFO", "tradingsymbol": "NIFTY25NOVFUT", "transaction_type": "BUY", "quantity": 75,
+        "product": "MIS", "order_type": "LIMIT", "price": "25010", "validity": "DAY", "variety": "regular",
+    }  # fmt: skip
+    day.replayed.venue.place_as_other(theirs, day.now, "hand")
+    day.run_for(3)
+    assert day.net() == 150
+    assert direct(day, tmp_path / "exits.jsonl").run()
+    assert day.net() == 75
+
+
+@pytest.mark.parametrize(
+    ("side", "last", "own", "expected"),
+    [
+        (Side.SELL, "25000", "0", "24750.00"),
+        (Side.BUY, "25000", "0", "25250.00"),
+        (Side.SELL, "25000", "24700.05", "24700.05"),
+        (Side.SELL, "25000", "24900.00", "24750.00"),
+        (Side.BUY, "101.30", "0", "102.50"),
+    ],
+)
+def test_a_closing_price_is_one_per_cent_through_or_the_orders_own_if_that_goes_further(
+    side, last, own, expected
+):
+    assert closing_price(side, Decimal(last), Decimal(own)) == Decimal(expected)
+
+
+def bare(held: int = 75) -> Exposure:
+    return Exposure(holding=NIFTY, held=held, last_price=Decimal(100), entries=(), exits=())
+
+
+def at(seconds: float) -> datetime:
+    return TEN + timedelta(seconds=seconds)
+
+
+def test_the_dead_man_closes_what_was_bare_for_thirty_seconds_with_nobody_at_work():
+    man = DeadMan()
+    assert man.look([bare()], holder_works=False, now=at(0)).close == ()
+    assert man.look([bare()], holder_works=False, now=at(29)).close == ()
+    assert man.look([bare()], holder_works=False, now=at(30)).close == (NIFTY,)
+
+
+def test_a_holder_at_work_starts_the_thirty_seconds_anew():
+    man = DeadMan()
+    man.look([bare()], holder_works=False, now=at(0))
+    man.look([bare()], holder_works=True, now=at(20))
+    assert man.look([bare()], holder_works=False, now=at(40)).close == ()
+
+
+def test_a_covered_position_is_never_closed_by_the_dead_man(tmp_path):
+    day = Day.opens()
+    day.enters()
+    found = exposures(day.broker.order_reports(), day.broker.position_reports())
+    assert [(one.held, one.covered) for one in found] == [(75, 75)]
+    man = DeadMan()
+    man.look(found, holder_works=False, now=at(0))
+    assert man.look(found, holder_works=False, now=at(100)).close == ()

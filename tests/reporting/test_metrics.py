@@ -1,0 +1,168 @@
+"""/metrics: the numbers that the rows say, under the names that were agreed."""
+
+from datetime import timedelta
+
+import pytest
+from asgiref.sync import async_to_sync
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from prometheus_client.parser import text_string_to_metric_families
+
+from oco.models import OcoGroup
+from reporting.metrics import exposition, metrics_app
+from risk import state
+from tests.console_rows import MORNING, build_chain, build_open
+from tests.live_prices import newest, snapshot
+from trading import lease
+from trading.core.enums import Loop, PauseReason
+from trading.models import Command, Decision, Signal, VenueSession
+
+pytestmark = pytest.mark.django_db
+
+AGREED = {
+    "trader_signals_total", "trader_decisions_total", "trader_orders_placed_total", "trader_orders_filled_total",
+    "trader_oco_children_created_total", "trader_risk_blocks_total", "trader_retries_total", "trader_positions_open",
+    "trader_portfolio_heat_rupees", "trader_daily_pnl_rupees",
+}  # fmt: skip
+HISTOGRAMS = {"trader_tick_to_decision_ms", "trader_order_latency_ms"}
+
+
+@pytest.fixture(autouse=True)
+def own_account(settings):
+    settings.ACCOUNT_NAME = "paper-1"
+
+
+def numbers() -> dict[str, float]:
+    """Sample → value, labels written behind the name."""
+    text, _ = exposition("")
+    found = {}
+    for family in text_string_to_metric_families(text.decode()):
+        for sample in family.samples:
+            labels = ",".join(f"{key}={value}" for key, value in sample.labels.items())
+            found[f"{sample.name}{{{labels}}}" if labels else sample.name] = sample.value
+    return {name: value for name, value in found.items() if name.startswith("trader_")}
+
+
+def test_the_twelve_names_are_there_from_the_first_day_on():
+    build_chain()
+    names = {name.partition("{")[0] for name in numbers()}
+    assert AGREED <= names
+    assert {f"{name}_{part}" for name in HISTOGRAMS for part in ("bucket", "sum", "count")} <= names
+
+
+def test_counts_are_those_of_the_rows_of_the_newest_books():
+    chain = build_chain()
+    build_chain(2)
+    found = numbers()
+    assert found["trader_signals_total"] == 1
+    assert found["trader_decisions_total"] == 1
+    assert found["trader_orders_placed_total"] == 2
+    assert found["trader_orders_filled_total"] == 2
+    assert found["trader_oco_children_created_total"] == 1
+    assert found["trader_risk_blocks_total"] == 0
+    assert found["trader_daily_pnl_rupees"] == -4066.15
+    VenueSession.objects.create(account=chain.account, key="run-9", market="synthetic", started_at=MORNING)
+    assert numbers()["trader_signals_total"] == 0
+
+
+def test_an_open_position_counts_with_its_heat_and_live_result():
+    build_open()
+    with newest(snapshot(2_452_005)):
+        found = numbers()
+    assert found["trader_positions_open"] == 1
+    assert found["trader_portfolio_heat_rupees"] == 3753.75
+    assert found["trader_daily_pnl_rupees"] == 1397.80
+    assert found["trader_feed_age_seconds"] == 0.4
+
+
+def test_what_the_check_refused_counts_and_what_was_only_not_ranked_does_not():
+    chain = build_chain()
+    Decision.objects.update(approved=False, reasons=[{"reason": "HEAT_LIMIT", "text": "too hot"}])
+    assert numbers()["trader_risk_blocks_total"] == 1
+    Decision.objects.update(reasons=[{"reason": "NOT_RANKED", "text": "third of 2"}])
+    assert numbers()["trader_risk_blocks_total"] == 0
+    assert chain.decision.pk
+
+
+def test_a_retry_is_a_closing_command_beyond_the_first_of_its_group():
+    chain = build_chain()
+    for number, purpose in ((2, "trail"), (3, "close"), (4, "close"), (5, "close")):
+        Command.objects.create(
+            order=chain.stop, number=number, kind="MODIFY", purpose=purpose, fence=7, intent_at=MORNING,
+            intent_machine_at=MORNING, outcome="ACCEPTED",
+        )  # fmt: skip
+    assert numbers()["trader_retries_total"] == 2
+
+
+def test_latencies_fall_into_cumulative_buckets():
+    chain = build_chain()
+    Command.objects.filter(order=chain.entry).update(latency_ms=4.0)
+    Decision.objects.update(tick_to_decision_ms=2.5)
+    found = numbers()
+    assert [found[f"trader_order_latency_ms_bucket{{le={le}}}"] for le in ("2.0", "5.0", "10.0", "20.0", "+Inf")] == [
+        0, 1, 1, 2, 2,
+    ]  # fmt: skip
+    assert found["trader_order_latency_ms_sum"] == 16.5
+    assert found["trader_order_latency_ms_count"] == 2
+    assert found["trader_tick_to_decision_ms_bucket{le=2.0}"] == 0
+    assert found["trader_tick_to_decision_ms_bucket{le=5.0}"] == 1
+
+
+def test_loops_protection_and_budget_are_told():
+    chain = build_open()
+    held = lease.take(chain.account.pk, Loop.EXITS, "host:1")
+    lease.renew(held, pass_worked=True)
+    state.turn_off(chain.account.pk, PauseReason.FEED, by="watcher", why="stale", now=MORNING)
+    OcoGroup.objects.update(unprotected_since=timezone.now() - timedelta(seconds=30))
+    Command.objects.update(intent_machine_at=timezone.now())
+    found = numbers()
+    assert found["trader_lease_held{loop=EXITS}"] == 1
+    assert found["trader_lease_fence{loop=EXITS}"] == 1
+    assert 0 <= found["trader_heartbeat_age_seconds{loop=EXITS}"] < 5
+    assert 29 <= found["trader_unprotected_seconds"] < 40
+    assert found["trader_entries_off{reason=feed}"] == 1
+    assert found["trader_entries_off{reason=operator}"] == 0
+    assert found["trader_rate_budget_orders"] == 8
+
+
+def test_without_an_account_the_scrape_still_works(settings):
+    settings.ACCOUNT_NAME = "nobody"
+    assert numbers() == {}
+    assert b"python_info" in exposition("")[0]
+
+
+def test_a_scrape_costs_as_many_queries_for_many_rows_as_for_few():
+    session = build_open().session
+    exposition("")
+    with CaptureQueriesContext(connection) as few:
+        exposition("")
+    for number in range(2, 12):
+        chain = build_chain(number)
+        Signal.objects.filter(pk=chain.signal.pk).update(session=session)
+        Decision.objects.filter(pk=chain.decision.pk).update(tick_to_decision_ms=number)
+    with CaptureQueriesContext(connection) as many:
+        exposition("")
+    assert len(many) == len(few) <= 30
+
+
+def test_the_route_and_the_mounted_application_say_the_same(client):
+    build_chain()
+    answer = client.get("/metrics")
+    assert answer.headers["Content-Type"].startswith("text/plain")
+    assert b"trader_signals_total 1.0" in answer.content
+    assert b"django_http_requests" in answer.content
+    sent = async_to_sync(_ask)()
+    assert sent[0]["status"] == 200
+    assert b"trader_signals_total 1.0" in sent[1]["body"]
+
+
+async def _ask() -> list:
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    await metrics_app()({"type": "http", "headers": [(b"accept", b"text/plain")]}, None, send)
+    return sent
+

@@ -1,0 +1,198 @@
+"""Who plans a seed's troubles that are not tied to a call, and the operator who answers some of them."""
+
+from datetime import timedelta
+from random import Random
+from typing import TYPE_CHECKING
+
+from oco import flatten
+from oco.models import Flatten
+from risk import state
+from tests.simulation import market as paths
+from tests.simulation.rates import PROMISED, Fault
+from trading.core.enums import ExitReason, OrderType, Product, Side
+from trading.exchange.orders import VenueOrder
+from trading.exchange.rules import VenueRefusal
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+MINUTE = 60.0
+#: troubles come in this span of a seed, in seconds from its start
+TROUBLES = (1.5 * MINUTE, (paths.MINUTES - 3.5) * MINUTE)
+
+
+class Nemesis:
+    """Schedules events on the stage. `stream` is the seed's own for this."""
+
+    def __init__(self, world: "World") -> None:
+        self.world = world
+        self.stream = Random(f"{world.seed}/nemesis")
+        self.operator = Random(f"{world.seed}/operator")
+
+    def plan_all(self) -> None:
+        rates, world = self.world.rates, self.world
+        if not world.is_healthy:
+            for _ in range(3):
+                self._some_time(self._promise)
+        for _ in range(rates.bursts):
+            self._some_time(self._burst)
+        for _ in range(rates.stopped):
+            self._some_time(lambda: self.world.weather.coming.append(Fault.STOPPED))
+        for _ in range(rates.feed_gaps):
+            self._some_time(self._feed_gap)
+        for _ in range(rates.failovers):
+            self._some_time(self._lose_database)
+        for _ in range(rates.token_expiries):
+            self._some_time(self._expire_token)
+        for _ in range(rates.clock_steps):
+            self._some_time(self._step_clock)
+        for _ in range(rates.hand_closes):
+            self._some_time(lambda: self._hand(is_close=True))
+        for _ in range(rates.hand_trades):
+            self._some_time(lambda: self._hand(is_close=False))
+        for _ in range(rates.square_offs):
+            self._some_time(self._square_off)
+        for _ in range(rates.flattens):
+            moment = paths.OPENS + timedelta(seconds=self.operator.uniform(*TROUBLES))
+            world.stage.at(moment, lambda: self.press_flatten(is_drill=True))
+
+    def _some_time(self, act: "object") -> None:
+        moment = paths.OPENS + timedelta(seconds=self.stream.uniform(*TROUBLES))
+        self.world.stage.at(moment, act)  # type: ignore[arg-type]  # a callable without arguments
+
+    def _note(self, fault: Fault, lasts_s: float) -> None:
+        self.world.note(fault, lasts_s)
+
+    def _promise(self) -> None:
+        """One promised fault: at once if a position is open, else as soon as one is."""
+        world = self.world
+        if not world.oracle.is_open and world.stage.now < paths.OPENS + timedelta(minutes=paths.MINUTES - 3):
+            world.stage.after(2.0, self._promise)
+            return
+        world.weather.coming.append(self.stream.choice(PROMISED))
+
+    def _burst(self) -> None:
+        span_s = self.stream.uniform(0.5, 5)
+        world = self.world
+        world.weather.burst_until = world.stage.now + timedelta(seconds=span_s)
+        world.refused_for(span_s)
+        self._note(Fault.TOO_MANY, span_s + 2)
+
+    def _feed_gap(self) -> None:
+        world, span_s = self.world, self.stream.uniform(5, 120)
+        end = min(world.stage.now + timedelta(seconds=span_s), world.heals_at)
+        which = self.stream.choice(("both", "strategy", "watcher"))
+        if which in ("both", "strategy"):
+            world.strategy_deaf_until = end
+        if which in ("both", "watcher"):
+            world.watcher_deaf_until = end
+            world.stage.at(end, world.watcher.reconnect)
+        self._note(Fault.FEED_GAP, span_s)
+
+    def _lose_database(self) -> None:
+        """The next statement of an actor fails."""
+        self.world.fails_next = True
+        self._note(Fault.DATABASE, 12)
+
+    def _expire_token(self) -> None:
+        world, span_s = self.world, self.stream.uniform(5, 60)
+        world.weather.token_dead = True
+        world.refused_for(span_s)
+        self._note(Fault.TOKEN, span_s + 8)
+        world.stage.after(span_s, self._log_in)
+
+    def _log_in(self) -> None:
+        self.world.weather.token_dead = False
+        self.world.trace("operator: logged in")
+
+    def _step_clock(self) -> None:
+        clocks = self.world.stage.clocks
+        clocks.step = timedelta(seconds=self.stream.uniform(-2, 2))
+        self._note(Fault.CLOCK, 5)
+
+    def _hand(self, *, is_close: bool) -> None:
+        """The user trades on the broker's own terminal: closes a position of ours, or opens something."""
+        world = self.world
+        lines = [line for line in world.oracle.lines.values() if line.held]
+        if is_close and not lines:
+            world.stage.after(5, lambda: self._hand(is_close=True)) if world.is_troubled else None
+            return
+        if is_close:
+            line = self.stream.choice(lines)
+            spec, quantity = line.spec, abs(line.held)
+            lots = quantity // spec.lot_size
+            quantity = self.stream.randint(1, lots) * spec.lot_size
+            side = Side.SELL if line.held > 0 else Side.BUY
+        else:
+            spec = self.stream.choice(world.path.specs)
+            quantity, side = spec.lot_size, self.stream.choice((Side.BUY, Side.SELL))
+        request = {
+            "exchange": spec.exchange,
+            "tradingsymbol": spec.tradingsymbol,
+            "transaction_type": side,
+            "order_type": OrderType.MARKET,
+            "quantity": quantity,
+            "product": Product.MIS,
+            "market_protection": -1,
+        }
+        self._note(Fault.HAND_CLOSE if is_close else Fault.HAND_TRADE, 30)
+        world.oracle.surprise(spec.tradingsymbol)
+        try:
+            world.venue.place_as_other(request, world.stage.now, "user")
+        except VenueRefusal as refusal:
+            world.trace(f"the user's order was refused: {refusal.message}")
+
+    def _square_off(self) -> None:
+        world = self.world
+        if not world.oracle.is_open and world.is_troubled:
+            world.stage.after(5, self._square_off)
+            return
+        self._note(Fault.SQUARE_OFF, 30)
+        for symbol in list(world.oracle.lines):
+            world.oracle.surprise(symbol)
+        world.venue.square_off_mis(world.stage.now)
+
+    def maybe_raise(self, order: VenueOrder) -> None:
+        """A cancelled order of ours may be executed after all."""
+        world = self.world
+        if not order.cancelled or not world.is_troubled:
+            return
+        if self.stream.random() < world.rates.zombie:
+            world.stage.after(self.stream.uniform(0.5, 20), lambda: self._raise(order))
+
+    def _raise(self, order: VenueOrder) -> None:
+        world = self.world
+        world.oracle.surprise(order.spec.tradingsymbol)
+        if world.venue.raise_from_dead(order, world.stage.now):
+            self._note(Fault.ZOMBIE, 10)
+
+    # the operator
+
+    def press_flatten(self, *, is_drill: bool) -> None:
+        """The kill switch; twice with some chance. In a drill the operator lets entries go on after the verdict."""
+        world = self.world
+        if is_drill:
+            self._note(Fault.FLATTEN, 0)
+        world.oracle.press()
+        world.trace("operator: flatten")
+        for _ in range(2 if self.operator.random() < 0.3 else 1):
+            row = flatten.request(
+                world.account, world.session, ExitReason.OPERATOR, asked_by="operator", clocks=world.stage.clocks
+            )
+        world.stage.after(0.05, world.ring_watcher)
+        if is_drill:
+            world.stage.after(20, lambda: self._resume_after(row))
+
+    def _resume_after(self, row: Flatten) -> None:
+        world = self.world
+        row.refresh_from_db()
+        if row.finished_at is None and world.is_troubled:
+            world.stage.after(10, lambda: self._resume_after(row))
+            return
+        self.resume()
+
+    def resume(self) -> None:
+        world = self.world
+        world.oracle.is_latched = False
+        left = state.resume(world.account.pk, by="operator", now=world.stage.now)
+        world.trace(f"operator: resume; still off: {', '.join(sorted(left)) or 'nothing'}")

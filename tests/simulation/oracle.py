@@ -1,0 +1,282 @@
+"""What must never be true, judged by the venue's own truth after each event: I1 to I4, I6 and I7 as they happen.
+
+It reads orders and executions at the venue, never our database. Who an order belongs to is told by its tag.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from tests.simulation.rates import Fault, Happened
+from tests.simulation.venue import SimulatedVenue
+from trading.core.enums import Role, Side
+from trading.core.order_ids import role_of_tag
+from trading.core.values import InstrumentSpec
+from trading.exchange.ledger import Execution
+from trading.exchange.orders import VenueOrder
+
+HEALTHY_S: Final = 5.0
+ONE_FAULT_S: Final = 30.0
+ANY_FAULTS_S: Final = 60.0
+#: a fault before a span still explains it so much later
+AFTERMATH: Final = timedelta(seconds=10)
+ORPHAN_S: Final = 60.0
+FLAT_WITHIN: Final = timedelta(seconds=30)
+#: after somebody else's order or a zombie, a position may be the wrong way round so long, and is then closed
+SURPRISED: Final = timedelta(seconds=13)
+TURNED_S: Final = 10.0 + 3.0
+ORDERS_PER_S: Final = 10
+SECOND: Final = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    at: datetime
+    invariant: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.at:%H:%M:%S.%f} {self.invariant}: {self.what}"
+
+
+@dataclass(slots=True)
+class Line:
+    """One instrument as the venue knows it: signed units of ours."""
+
+    spec: InstrumentSpec
+    held: int = 0
+    #: since when it is open without an exit that covers it, and since when ours rests on nothing
+    bare_since: datetime | None = None
+    orphan_since: datetime | None = None
+    turned_since: datetime | None = None
+    surprised_at: datetime | None = None
+
+
+@dataclass(slots=True)
+class Oracle:
+    """Keeps what it saw: violations, unprotected spans in seconds, times to flat in seconds, exposure."""
+
+    venue: SimulatedVenue
+    now: Callable[[], datetime]
+    happened: Happened
+    open_positions_limit: int
+    violations: list[Violation] = field(default_factory=list)
+    unprotected_s: list[float] = field(default_factory=list)
+    flatten_s: list[float] = field(default_factory=list)
+    entry_fills: int = 0
+    exit_fills: int = 0
+    lines: dict[str, Line] = field(default_factory=dict)
+    #: spans in which the broker refused everything of ours; the last may still be open
+    refusing: list[tuple[datetime, datetime]] = field(default_factory=list)
+    flatten_asked: datetime | None = None
+    is_latched: bool = False
+    _sent: deque[datetime] = field(default_factory=deque)
+    _tags: set[str] = field(default_factory=set)
+    _orders_seen: int = 0
+
+    def violate(self, invariant: str, what: str) -> None:
+        violation = Violation(self.now(), invariant, what)
+        if not any((one.invariant, one.what) == (invariant, what) for one in self.violations):
+            self.violations.append(violation)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anything of ours is held."""
+        return any(line.held for line in self.lines.values())
+
+    @property
+    def is_flat(self) -> bool:
+        return not self.is_open and not any(_role(order) for order in self.venue.working_orders())
+
+    def look(self) -> None:
+        """After each event."""
+        self._new_orders()
+        for execution in self.venue.new_executions():
+            self._take(execution)
+        working: dict[str, list[VenueOrder]] = {}
+        for order in self.venue.working_orders():
+            working.setdefault(order.spec.tradingsymbol, []).append(order)
+        coming = 0
+        for symbol, line in self.lines.items():
+            orders = working.get(symbol, [])
+            self._protection(line, orders)
+            self._orphans(line, orders)
+            self._turned(line)
+            coming += bool(line.held) or any(_role(order) is Role.ENTRY for order in orders)
+        if coming > self.open_positions_limit:
+            self.violate("I7", f"{coming} positions open or coming, {self.open_positions_limit} are allowed")
+        self._flatten()
+
+    def sending(self, role: Role | None) -> None:
+        """A command leaves; `role` is a placement's."""
+        now = self.now()
+        while self._sent and self._sent[0] <= now - SECOND:
+            self._sent.popleft()
+        self._sent.append(now)
+        if len(self._sent) > ORDERS_PER_S:
+            self.violate("I7", f"{len(self._sent)} commands within a second")
+        if role is Role.ENTRY and self.is_latched:
+            self.violate("I6", "an entry was sent after flatten was pressed")
+
+    def surprise(self, symbol: str) -> None:
+        """Somebody else acted, or a cancelled order will be executed."""
+        self._line(symbol).surprised_at = self.now()
+
+    def press(self) -> None:
+        self.flatten_asked, self.is_latched = self.now(), True
+
+    def end(self) -> None:
+        """Close spans that are still open."""
+        for line in self.lines.values():
+            self._protected(line)
+
+    # orders and executions
+
+    def _line(self, symbol: str) -> Line:
+        if symbol not in self.lines:
+            spec = next(one for one in self.venue.specs.values() if one.tradingsymbol == symbol)
+            self.lines[symbol] = Line(spec)
+        return self.lines[symbol]
+
+    def _new_orders(self) -> None:
+        """I1: a tag of ours is at the broker once."""
+        if len(self.venue.orders) == self._orders_seen:
+            return
+        for order in list(self.venue.orders.values())[self._orders_seen :]:
+            self._line(order.spec.tradingsymbol)
+            if _role(order) is None:
+                continue
+            if order.tag in self._tags:
+                self.violate("I1", f"tag {order.tag} ({_role(order)}) is at the broker twice")
+            self._tags.add(order.tag)
+        self._orders_seen = len(self.venue.orders)
+
+    def _take(self, execution: Execution) -> None:
+        """I2: each fill moves the position the way its role says."""
+        line = self._line(execution.spec.tradingsymbol)
+        role = _role(self.venue.orders[execution.order_id])
+        change, held = execution.side.sign * execution.quantity, line.held
+        if role is None:
+            self.surprise(execution.spec.tradingsymbol)
+            closed = min(abs(held), abs(change)) if held * change < 0 else 0
+            line.held += (1 if change > 0 else -1) * closed
+            return
+        line.held += change
+        if role is Role.ENTRY:
+            self.entry_fills += 1
+            if held * change < 0:
+                self._wrong(line, f"an entry of {change} filled against {held} held")
+            return
+        self.exit_fills += 1
+        if held * change >= 0 or abs(change) > abs(held):
+            self._wrong(line, f"an exit of {change} filled with {held} held ({role})")
+
+    def _wrong(self, line: Line, what: str) -> None:
+        now = self.now()
+        if line.surprised_at is None or now - line.surprised_at > SURPRISED:
+            self.violate("I2", f"{line.spec.tradingsymbol}: {what}")
+        line.turned_since = line.turned_since or now
+
+    def _turned(self, line: Line) -> None:
+        """I2: what is the wrong way round after a surprise is closed soon."""
+        if line.turned_since is None:
+            return
+        if line.held == 0:
+            line.turned_since = None
+        elif self._counted_s(line.turned_since) > TURNED_S:
+            self.violate("I2", f"{line.spec.tradingsymbol}: {line.held} the wrong way round for {TURNED_S} s")
+
+    # I4 and I3
+
+    def _protection(self, line: Line, orders: list[VenueOrder]) -> None:
+        if not line.held or line.turned_since:
+            self._protected(line)
+            return
+        way_out = Side.SELL if line.held > 0 else Side.BUY
+        touch = self.venue.touch_paise(line.spec, way_out)
+        covered = sum(
+            order.pending
+            for order in orders
+            if order.side is way_out
+            and order.is_resting
+            and _role(order) not in (None, Role.ENTRY)
+            and (order.is_stop or (order.price_paise - touch) * way_out.sign >= 0)
+        )
+        if covered >= abs(line.held):
+            self._protected(line)
+        elif line.bare_since is None:
+            line.bare_since = self.now()
+        else:
+            self._judge_bare(line, self._counted_s(line.bare_since))
+
+    def _protected(self, line: Line) -> None:
+        if line.bare_since is not None:
+            span_s = self._counted_s(line.bare_since)
+            self.unprotected_s.append(span_s)
+            self._judge_bare(line, span_s)
+            line.bare_since = None
+
+    def _judge_bare(self, line: Line, span_s: float) -> None:
+        """I4: the longer a position is bare, the more must have gone wrong."""
+        if span_s <= HEALTHY_S or line.bare_since is None:
+            return
+        faults = self.happened.between(line.bare_since - AFTERMATH, self.now())
+        allowed = (HEALTHY_S, ONE_FAULT_S, ANY_FAULTS_S)[min(len(faults), 2)]
+        if span_s > allowed:
+            what = f"{line.spec.tradingsymbol} bare since {line.bare_since:%H:%M:%S.%f}"
+            self.violate("I4", f"{what}: more than {allowed:.0f} s")
+
+    def _orphans(self, line: Line, orders: list[VenueOrder]) -> None:
+        """I3: exits do not outlive their position."""
+        resting = [order for order in orders if _role(order) not in (None, Role.ENTRY)]
+        if line.held or not resting:
+            line.orphan_since = None
+        elif line.orphan_since is None:
+            line.orphan_since = self.now()
+        elif self._counted_s(line.orphan_since) > ORPHAN_S:
+            self.violate("I3", f"{line.spec.tradingsymbol} is flat, {resting[0].tag} rests for {ORPHAN_S} s")
+
+    def _flatten(self) -> None:
+        """I6: flat, nothing resting, within thirty seconds of a healthy broker."""
+        if self.flatten_asked is None:
+            return
+        now = self.now()
+        if self.is_flat:
+            self.flatten_s.append((now - self.flatten_asked).total_seconds())
+            self.flatten_asked = None
+            return
+        last = self.happened.last_over()
+        since = max(self.flatten_asked, last) if last else self.flatten_asked
+        if now - since > FLAT_WITHIN:
+            self.violate("I6", f"not flat {FLAT_WITHIN.seconds} s after flatten was pressed and all was well")
+            self.flatten_asked = None
+
+    def _counted_s(self, since: datetime) -> float:
+        """Seconds since then, less those in which the broker refused everything."""
+        now = self.now()
+        refused = sum(
+            (max(min(until, now) - max(began, since), timedelta()) for began, until in self.refusing),
+            timedelta(),
+        )
+        return (now - since - refused).total_seconds()
+
+
+def _role(order: VenueOrder) -> Role | None:
+    return role_of_tag(order.tag)
+
+
+def worst(values: list[float]) -> dict[str, float]:
+    """p50, p99 and max, in seconds; zeros where there is nothing."""
+    if not values:
+        return {"p50": 0.0, "p99": 0.0, "max": 0.0}
+    ordered = sorted(values)
+    return {
+        "p50": round(ordered[len(ordered) // 2], 3),
+        "p99": round(ordered[min(int(len(ordered) * 0.99), len(ordered) - 1)], 3),
+        "max": round(ordered[-1], 3),
+    }
+
+
+SURPRISES: Final = frozenset({Fault.ZOMBIE, Fault.HAND_CLOSE, Fault.HAND_TRADE, Fault.SQUARE_OFF})

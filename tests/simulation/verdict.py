@@ -1,0 +1,71 @@
+"""After the world has healed: nothing unresolved, our rows equal the broker's books, the chain of every trade whole."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from oco.models import OcoGroup
+from reporting import invariants, queries
+from risk import state
+from tests.simulation import market as paths
+from trading.broker.paper import PaperBroker
+from trading.core import order_states
+from trading.core.enums import GroupState, OrderStatus
+from trading.core.order_ids import role_of_tag
+from trading.exchange.orders import KiteStatus
+from trading.exchange.rules import Latency
+from trading.models import Order
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+ENDS = {
+    KiteStatus.COMPLETE: {OrderStatus.FILLED},
+    KiteStatus.CANCELLED: {OrderStatus.CANCELED},
+    KiteStatus.REJECTED: {OrderStatus.REJECTED, OrderStatus.CANCELED},
+}
+#: judged by the oracle as they happen, with what excuses them
+JUDGED_LIVE = frozenset(
+    {invariants.never_the_wrong_way_round, invariants.always_protected, invariants.flatten_holds}
+)
+
+
+def unresolved(world: "World") -> Iterator[tuple[str, str]]:
+    """What a healed world still has not settled: (invariant, sentence)."""
+    rows = {row.tag: row for row in Order.objects.filter(session=world.session)}
+    for row in rows.values():
+        if row.status in order_states.IN_FLIGHT:
+            yield "I9", f"{row.role} {row.tag} is {row.status} although all has been well for a while"
+    for order in world.venue.orders.values():
+        if role_of_tag(order.tag) is None:
+            continue
+        row = rows.get(order.tag)
+        if row is None:
+            yield "I3", f"order {order.tag} is at the broker and in no row"
+            continue
+        if order.is_closed and row.status not in ENDS[order.status]:
+            yield "I9", f"{row.role} {row.tag} is {order.status} at the broker and {row.status} here"
+        if not order.is_closed and row.status in order_states.CLOSED:
+            yield "I3", f"{row.role} {row.tag} is {order.status} at the broker and {row.status} here"
+        if order.filled != row.filled_quantity:
+            yield "I5", f"{row.role} {row.tag} filled {order.filled} at the broker, {row.filled_quantity} here"
+    for group in OcoGroup.objects.filter(session=world.session, state=GroupState.BROKEN):
+        yield "I2", f"group {group.number} of {group.entry_order.tradingsymbol} is broken: {group.problem}"
+
+
+def entries_still_off(world: "World") -> Iterator[tuple[str, str]]:
+    """I10: nothing but an operator's own word may keep entries off in a healed world."""
+    left = state.reasons_off(world.account.pk)
+    if left:
+        yield "I10", f"entries are still off: {', '.join(sorted(left))}"
+
+
+def day_problems(world: "World") -> Iterator[tuple[str, str]]:
+    """I1, I3, I5, I7 and I8 over the whole run, from rows and the broker's books together."""
+    broker = PaperBroker(world.venue, world.stage.clocks, seed=0, latency=Latency(mean_ms=0))
+    facts = queries.day_facts(world.account, world.session, paths.DAY, broker, now=world.stage.now)
+    for rule in invariants.RULES:
+        if rule in JUDGED_LIVE:
+            continue
+        for sentence in rule(facts):
+            name, _, what = sentence.partition(": ")
+            yield name, what

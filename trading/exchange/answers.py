@@ -1,0 +1,211 @@
+"""Kite's answers that are not books: login, profile, instruments, quotes, candles, charges."""
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from trading.core.candles import Bars
+from trading.core.charges import charges_of_value, segment_of
+from trading.core.enums import Exchange, Side
+from trading.core.money import to_inr
+from trading.core.ticks import TickFrame
+from trading.core.values import InstrumentSpec
+from trading.exchange.acceptance import circuits_paise
+from trading.exchange.day_prices import DayPrices
+from trading.exchange.kite_rows import IST, Row, charges_row, number, stamp
+from trading.exchange.rules import VenueRules, bad_input
+
+COLUMNS = (
+    "instrument_token",
+    "exchange_token",
+    "tradingsymbol",
+    "name",
+    "last_price",
+    "expiry",
+    "strike",
+    "tick_size",
+    "lot_size",
+    "instrument_type",
+    "segment",
+    "exchange",
+)
+QUOTE, OHLC, LTP = "quote", "ohlc", "ltp"
+#: instruments in one call
+MOST_ASKED = {QUOTE: 500, OHLC: 1000, LTP: 1000}
+
+
+def profile_row(user_id: str) -> Row:
+    """`/user/profile`."""
+    return {
+        "user_id": user_id,
+        "user_type": "individual",
+        "email": "paper@localhost",
+        "user_name": "Paper Account",
+        "user_shortname": "Paper",
+        "broker": "PAPER",
+        "exchanges": ["NSE", "NFO"],
+        "products": ["CNC", "NRML", "MIS"],
+        "order_types": ["MARKET", "LIMIT", "SL", "SL-M"],
+        "avatar_url": None,
+        "meta": {"demat_consent": "physical"},
+    }
+
+
+def session_row(user_id: str, api_key: str, access_token: str, now: datetime) -> Row:
+    """`POST /session/token`."""
+    return profile_row(user_id) | {
+        "api_key": api_key,
+        "access_token": access_token,
+        "public_token": "",
+        "enctoken": "",
+        "refresh_token": "",
+        "silo": "",
+        "login_time": stamp(now),
+    }
+
+
+def instruments_csv(specs: Iterable[InstrumentSpec]) -> str:
+    """`/instruments`: the day's file."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for spec in specs:
+        writer.writerow(
+            (
+                spec.instrument_token,
+                spec.instrument_token >> 8,
+                spec.tradingsymbol,
+                spec.name,
+                to_inr(spec.previous_close_paise),
+                spec.expiry or "",
+                to_inr(spec.strike_paise),
+                to_inr(spec.tick_size_paise),
+                spec.lot_size,
+                spec.instrument_type,
+                spec.segment,
+                spec.exchange,
+            )
+        )
+    return text.getvalue()
+
+
+def quote_rows(
+    names: Sequence[str],
+    what: str,
+    specs: Mapping[tuple[str, str], InstrumentSpec],
+    prices: DayPrices,
+    rules: VenueRules,
+) -> dict[str, Row]:
+    """`/quote`, `/quote/ohlc` or `/quote/ltp` of names such as NSE:INFY.
+
+    One without data is left out. Raises VenueRefusal when too many are asked for.
+    """
+    if len(names) > MOST_ASKED[what]:
+        raise bad_input(f"Too many instruments: {len(names)}. At most {MOST_ASKED[what]} in one request.")
+    rows: dict[str, Row] = {}
+    for name in names:
+        exchange, _, symbol = name.partition(":")
+        spec = specs.get((exchange, symbol))
+        frame = prices.snapshot([spec.instrument_token]) if spec else None
+        if spec is not None and frame is not None and len(frame):
+            rows[name] = _quote_row(spec, what, frame, prices, rules)
+    return rows
+
+
+def _quote_row(
+    spec: InstrumentSpec, what: str, frame: TickFrame, prices: DayPrices, rules: VenueRules
+) -> Row:
+    last = int(frame.last_price_paise[0])
+    row: Row = {"instrument_token": spec.instrument_token, "last_price": number(last)}
+    if what == LTP:
+        return row
+    opened, high, low, close = prices.day_prices(frame.tokens)[0].tolist()
+    row["ohlc"] = {"open": number(opened), "high": number(high), "low": number(low), "close": number(close)}
+    if what == OHLC:
+        return row
+    lower, upper = circuits_paise(spec, rules.circuit_pct)
+    traded_at = stamp(datetime.fromtimestamp(int(frame.exchange_time_s[0]), IST))
+    return row | {
+        "timestamp": traded_at,
+        "last_trade_time": traded_at,
+        "last_quantity": 0,
+        "buy_quantity": int(frame.bid_quantity[0].sum()),
+        "sell_quantity": int(frame.ask_quantity[0].sum()),
+        "volume": int(frame.volume[0]),
+        "average_price": number(int(frame.average_price_paise[0])),
+        "oi": int(frame.open_interest[0]),
+        "oi_day_high": 0,
+        "oi_day_low": 0,
+        "net_change": 0,
+        "lower_circuit_limit": number(lower),
+        "upper_circuit_limit": number(upper),
+        "depth": {
+            "buy": _levels(frame.bid_price_paise[0].tolist(), frame.bid_quantity[0].tolist()),
+            "sell": _levels(frame.ask_price_paise[0].tolist(), frame.ask_quantity[0].tolist()),
+        },
+    }
+
+
+def _levels(prices: list[int], quantities: list[int]) -> list[Row]:
+    return [
+        {"price": number(price), "quantity": quantity, "orders": 0}
+        for price, quantity in zip(prices, quantities, strict=True)
+    ]
+
+
+def candle_rows(bars: Bars, begin: datetime, end: datetime, *, with_oi: bool) -> list[list[Any]]:
+    """`/instruments/historical`: candles that open from `begin` to `end`, both included."""
+    rows: list[list[Any]] = []
+    for opened_at_s, *prices, volume in bars.to_rows().tolist():
+        if begin.timestamp() <= opened_at_s <= end.timestamp():
+            label = datetime.fromtimestamp(opened_at_s, IST).strftime("%Y-%m-%dT%H:%M:%S%z")
+            row = [label, *(number(price) for price in prices), volume]
+            rows.append([*row, 0] if with_oi else row)
+    return rows
+
+
+def contract_note_rows(orders: Iterable[Mapping[str, Any]], trade_date: date) -> list[Row]:
+    """`POST /charges/orders`: what each executed order costs. Raises VenueRefusal for fields that cannot be."""
+    return [_contract_note(order, trade_date) for order in orders]
+
+
+def _contract_note(order: Mapping[str, Any], trade_date: date) -> Row:
+    try:
+        exchange, side = Exchange(str(order["exchange"])), Side(str(order["transaction_type"]))
+        value_inr = Decimal(str(order["average_price"])) * int(order["quantity"])
+        spec = _any_spec(exchange, str(order["tradingsymbol"]))
+        charges = charges_of_value(
+            segment_of(spec), side, value_inr, trade_date=trade_date, exchange=exchange
+        )
+    except (KeyError, ValueError, InvalidOperation) as error:
+        raise bad_input(f"Invalid order for charges: {error}.") from None
+    names = ("transaction_type", "tradingsymbol", "exchange", "variety", "product", "order_type", "quantity")
+    row = {name: order.get(name) for name in names}
+    return row | {"price": order["average_price"], "charges": charges_row(charges)}
+
+
+def _any_spec(exchange: Exchange, symbol: str) -> InstrumentSpec:
+    """Only its segment is asked for: a symbol's ending tells it."""
+    ending = symbol[-2:]
+    kind = ending if ending in ("CE", "PE") else "FUT"
+    is_derivative = exchange in (Exchange.NFO, Exchange.BFO)
+    return InstrumentSpec(
+        exchange=exchange,
+        tradingsymbol=symbol,
+        instrument_token=0,
+        name=symbol,
+        instrument_type=kind if is_derivative else "EQ",
+        segment="",
+        lot_size=1,
+        tick_size_paise=1,
+    )
+
+
+def basket_row(orders: Sequence[Row]) -> Row:
+    """`POST /margins/basket`: the sum of its orders; no hedge benefit is known here."""
+    total = sum((Decimal(str(order["total"])) for order in orders), Decimal(0))
+    whole = {"type": "", "tradingsymbol": "", "exchange": "", "total": number(int(total * 100))}
+    return {"initial": whole, "final": whole, "orders": list(orders)}

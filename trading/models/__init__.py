@@ -1,0 +1,30 @@
+"""What the program remembers of trading: signal → decision → order → command, event, fill → trade.
+
+Rows written by the machine are never edited by hand; `Order.status` is written by `trading.orders` alone.
+Prices are rupees with two decimals, averages with four, quantities are units, times are aware market time
+unless a field says machine.
+"""
+
+from trading.models.desks import Account, ApiKey, Instrument, Lease, MarketDay, StrategySetting, VenueSession
+from trading.models.fields import MoneyField, PriceField, choices
+from trading.models.flow import Command, Decision, Fill, Order, OrderEvent, Signal, Trade
+
+__all__ = [
+    "Account",
+    "ApiKey",
+    "Command",
+    "Decision",
+    "Fill",
+    "Instrument",
+    "Lease",
+    "MarketDay",
+    "MoneyField",
+    "Order",
+    "OrderEvent",
+    "PriceField",
+    "Signal",
+    "StrategySetting",
+    "Trade",
+    "VenueSession",
+    "choices",
+]
