@@ -23,7 +23,7 @@ def main() -> None:
     from django.core.management import execute_from_command_line
 
     needs_servers = bool(COMMANDS_WITHOUT_SERVERS.isdisjoint(sys.argv[1:2] or ["help"]))
-    if "DATABASE_URL" in os.environ or not needs_servers or "--help" in sys.argv:
+    if "DATABASE_URL" in os.environ or not needs_servers or {"--help", "--direct"} & set(sys.argv):
         execute_from_command_line(sys.argv)
         return
     try:

@@ -16,7 +16,9 @@ from aitrapp_site.environment import celery_broker_url, env_str
 
 WEEKDAYS = "mon-fri"
 
-app = Celery("aitrapp-beat", broker=celery_broker_url(env_str("REDIS_URL", default="redis://localhost:6379/0")))
+app = Celery(
+    "aitrapp-beat", broker=celery_broker_url(env_str("REDIS_URL", default="redis://localhost:6379/0"))
+)
 app.conf.update(
     timezone="Asia/Kolkata",
     task_ignore_result=True,

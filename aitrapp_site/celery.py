@@ -18,7 +18,6 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
 
-
 @signals.setup_logging.connect
 def _leave_logging_alone(**_: Any) -> None:
     """Celery would put the root logger on its own level; Django's settings say what is logged."""

@@ -3,6 +3,7 @@
 Callers name the variable literally, so that the README's table of settings can be checked against the source.
 """
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,19 @@ POSTGRES_SCHEMES = frozenset({"postgres", "postgresql"})
 def env_str(name: str, *, default: str) -> str:
     """The text of `name`; an empty value counts as not set."""
     return os.environ.get(name, "").strip() or default
+
+
+def adopt(path: Path) -> None:
+    """Take variables from a JSON object in `path` where they are not set; an absent file changes nothing.
+
+    The launcher leaves what its processes were given there, for commands that are typed beside them.
+    """
+    try:
+        variables = json.loads(path.read_text())
+    except (FileNotFoundError, PermissionError, ValueError):
+        return
+    for name, value in variables.items():
+        os.environ.setdefault(name, value)
 
 
 def env_bool(name: str, *, default: bool) -> bool:

@@ -2,12 +2,12 @@
 
 from datetime import date
 from pathlib import Path
-from threading import Event
 from typing import Final
 
 from django.conf import settings
 from django.db import transaction
 
+from aitrapp_site import stand_in
 from aitrapp_site.web_clocks import WebClocks
 from oco import flatten as kill_switch
 from oco.models import Flatten
@@ -20,7 +20,6 @@ from trading.models import Account, Trade
 
 #: a caller is told the verdict when it comes within this long, else that the flatten goes on
 VERDICT_WITHIN_S: Final = 10.0
-LOOK_EVERY_S: Final = 0.02
 
 
 class NothingToFlatten(LookupError):
@@ -75,13 +74,10 @@ def flatten(account: Account, *, by: str) -> Flatten:
     session = current.newest_session(account)
     if session is None:
         raise NothingToFlatten(f"{account.name} has never traded, so there is nothing to close.")
-    clocks, pause_between = WebClocks(account), Event()
+    clocks = WebClocks(account)
     row = kill_switch.request(account, session, ExitReason.OPERATOR, asked_by=by, clocks=clocks)
     bells.ring(bells.EXITS, account.pk)
-    until_s = clocks.monotonic_s() + VERDICT_WITHIN_S
-    while row.finished_at is None and clocks.monotonic_s() < until_s:
-        pause_between.wait(LOOK_EVERY_S)
-        row.refresh_from_db()
+    stand_in.see_through(row, VERDICT_WITHIN_S)
     return row
 
 

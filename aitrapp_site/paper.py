@@ -5,7 +5,7 @@ import json
 import os
 import secrets
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from hashlib import sha256
@@ -155,6 +155,17 @@ def operator(var_dir: Path) -> Operator:
         key = keys.create_key(KEY_NAME, [Scope.READ, Scope.OPERATE])
         _write_private(key_file, key + "\n")
     return Operator(user=user.username, password=password_file.read_text().strip(), key=key)
+
+
+@contextmanager
+def shared_environ(var_dir: Path, environ: Mapping[str, str]) -> Iterator[None]:
+    """Leave the processes' variables where a command typed beside them finds them (see settings)."""
+    path = var_dir / "paper.environ"
+    _write_private(path, json.dumps(dict(environ)))
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def memory_mb(var_dir: Path) -> dict[str, float]:

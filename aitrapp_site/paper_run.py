@@ -103,9 +103,10 @@ class PaperRun:
                     secrets.token_hex(6),
                 )
                 process.command += " " + shlex.join(words)
+        self._variables = self._environ()
         self.supervisor = Supervisor(
             processes=list(processes),
-            environ=child_environ(self._environ()),
+            environ=child_environ(self._variables),
             project_dir=settings.BASE_DIR,
             out_dir=settings.LOG_DIR,
         )
@@ -113,14 +114,15 @@ class PaperRun:
     def run(self) -> None:
         """Until Ctrl-C, SIGTERM, or the end of the last day asked for. Raises CannotStart."""
         began_s = time.monotonic()
-        try:
-            self.supervisor.start()
-            if self._wait_until_ready(began_s):
-                self._say(self._welcome(time.monotonic() - began_s))
-                self.supervisor.watch(self._look)
-        finally:
-            self._look_at_rows()
-            self._shut_down()
+        with paper.shared_environ(settings.VAR_DIR, self._variables):
+            try:
+                self.supervisor.start()
+                if self._wait_until_ready(began_s):
+                    self._say(self._welcome(time.monotonic() - began_s))
+                    self.supervisor.watch(self._look)
+            finally:
+                self._look_at_rows()
+                self._shut_down()
 
     def _environ(self) -> dict[str, str]:
         login = paper.exchange_login(settings.VAR_DIR)

@@ -12,10 +12,11 @@ import structlog
 from django.conf import settings
 from django.db.models.functions import Now
 
-from aitrapp_site import wiring
+from aitrapp_site import unguarded, wiring
 from aitrapp_site.clocks import VenueClocks
 from aitrapp_site.wiring import OpenDay
 from oco import day as day_table
+from oco import direct_import
 from oco.watcher import OrderWatcher
 from reporting import burnin
 from reporting.replay import enabled_strategies
@@ -148,8 +149,14 @@ class WatcherWork(_DayWork):
         opens = at(self.desk.trading_date, DayTimes().housekeeping)
         rows = day_table.table(self.market.specs, self.day.sessions, opens)
         self.watcher = OrderWatcher(self.desk, self.market, rows)
+        adopted = direct_import.take_in(self.desk, unguarded.journal(), self.watcher.policy)
         interrupted = self.watcher.recover()
-        log.info("watcher_recovered", interrupted_commands=interrupted, session=self.desk.session.key)
+        log.info(
+            "watcher_recovered",
+            interrupted_commands=interrupted,
+            adopted_orders=adopted,
+            session=self.desk.session.key,
+        )
         self._report_at: datetime | None = at(self.desk.trading_date, DayTimes().report)
         self._is_reconciled = False
 

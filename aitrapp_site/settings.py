@@ -8,6 +8,7 @@ import structlog
 
 from aitrapp_site import embedded
 from aitrapp_site.environment import (
+    adopt,
     celery_broker_url,
     database_from_url,
     env_bool,
@@ -22,6 +23,7 @@ from aitrapp_site.secret import read_or_make_secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = embedded.default_data_dir()
+adopt(VAR_DIR / "paper.environ")
 LOG_DIR = env_path("AITRAPP_LOG_DIR", default=BASE_DIR / "logs")
 
 DEBUG = env_bool("DEBUG", default=False)

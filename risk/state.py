@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.db import IntegrityError, transaction
 
+from risk import halt
 from risk.models import EntriesOff, RiskLimits
 from trading.core.enums import PauseReason
 
@@ -11,7 +12,8 @@ from trading.core.enums import PauseReason
 def reasons_off(account_id: int) -> frozenset[PauseReason]:
     """The standing reasons why entries are off. Empty: they are on."""
     standing = EntriesOff.objects.filter(account_id=account_id, lifted_at=None)
-    return frozenset(PauseReason(word) for word in standing.values_list("reason", flat=True))
+    found = {PauseReason(word) for word in standing.values_list("reason", flat=True)}
+    return frozenset(found | {PauseReason.FLATTEN} if halt.stands() else found)
 
 
 def turn_off(account_id: int, reason: PauseReason, *, by: str, why: str, now: datetime) -> bool:
@@ -47,6 +49,7 @@ def resume(account_id: int, *, by: str, now: datetime) -> frozenset[PauseReason]
     """The operator's resume: lifts the pause and the latch of a flatten. Returns what still keeps entries off."""
     lift(account_id, PauseReason.OPERATOR, by=by, now=now)
     lift(account_id, PauseReason.FLATTEN, by=by, now=now)
+    halt.take_down()
     return reasons_off(account_id)
 
 

@@ -245,6 +245,8 @@ class Loop:
                     if not is_listening:
                         wakeups.listen(self.kind)
                         is_listening = True
+                        # What was said before is lost: look.
+                        self.bell.ring("notify")
                     if time.monotonic() >= next_s:
                         next_s = time.monotonic() + self._timing.renew_every_s
                         passes = lead.passes

@@ -203,6 +203,22 @@ def note_absence(desk: Desk, order: Order) -> OrderStatus:
         return OrderStatus(order.status)
 
 
+def adopt(
+    desk: Desk, request: OrderRequest, broker_order_id: str, *, entry: Order, group_number: int, why: str
+) -> Order:
+    """Remember an order of ours that was sent while no row could be written. Its state comes from the book."""
+    known = Order.objects.filter(client_order_id=request.client_order_id).first()
+    if known is not None:
+        return known
+    with transaction.atomic():
+        order = _remember(desk, request, None, entry, group_number, 0)
+        order.broker_order_id = broker_order_id
+        sent = OrderStatus.PENDING_NEW if broker_order_id else OrderStatus.UNKNOWN
+        _move(order, sent, who=desk.lease.holder, why=why, now=order.asked_at)
+        order.save()
+    return order
+
+
 def settle_interrupted(desk: Desk) -> int:
     """After a restart: an intent whose outcome was never written is UNKNOWN, and is looked for in the book."""
     now, machine_now = desk.clocks.market_now(), desk.clocks.machine_now()

@@ -69,7 +69,9 @@ def test_on_the_newcomers_machine_a_shell_may_look_and_operate(shell):
 def test_a_call_from_a_browser_or_through_a_proxy_is_nobodys(shell, header):
     answer = post(shell, "/flatten", headers={header: "null"})
     assert answer.status_code == 401
-    assert detail(answer).startswith(f"A call with {header} comes from a browser or through a proxy. {HOW_TO_CALL}")
+    assert detail(answer).startswith(
+        f"A call with {header} comes from a browser or through a proxy. {HOW_TO_CALL}"
+    )
 
 
 @pytest.mark.parametrize("address", ["192.168.1.7", "203.0.113.9", "::ffff:10.0.0.1", "", "not an address"])
@@ -152,7 +154,9 @@ def test_an_operator_at_the_console_may_operate_with_the_csrf_token(settings):
 
 
 @pytest.mark.parametrize("is_embedded", [True, False])
-def test_a_session_without_the_csrf_token_is_refused_and_never_taken_for_the_local_shell(settings, is_embedded):
+def test_a_session_without_the_csrf_token_is_refused_and_never_taken_for_the_local_shell(
+    settings, is_embedded
+):
     settings.EMBEDDED = is_embedded
     client, headers = browser(User.objects.create_superuser("operator"))
     for sent in ({}, {"X-CSRFToken": "x" * 32}, {**headers, "X-CSRFToken": ""}):
@@ -182,7 +186,19 @@ def test_a_user_who_may_not_enter_the_console_may_not_call(settings, change):
 
 @pytest.mark.parametrize(
     "path",
-    ["state", "positions", "orders", "signals", "decisions", "trades", "oco", "risk", "burnin", "gate", "metrics"],
+    [
+        "state",
+        "positions",
+        "orders",
+        "signals",
+        "decisions",
+        "trades",
+        "oco",
+        "risk",
+        "burnin",
+        "gate",
+        "metrics",
+    ],
 )
 def test_nothing_can_be_read_by_a_stranger(shell, path):
     assert shell.get(f"/{path}", REMOTE_ADDR="203.0.113.9").status_code == 401

@@ -52,6 +52,8 @@ class Day:
         #: after each step: (market time, net units at the exchange, units that working exits can close)
         self.tape: list[tuple[datetime, int, int]] = []
         self._next_frame_at = market.first_frame_at
+        # Nothing is of interest before the first frame but the rows of the day's table, which are caught up.
+        self.replayed.clocks.move_to(market.first_frame_at)
         self.run_for(6)
 
     @classmethod

@@ -9,8 +9,11 @@ import pytest
 
 from oco.dead_man import DeadMan
 from oco.direct import DirectFlatten, Exposure, closing_price, exposures
+from oco.direct_import import BrokenJournal, take_in
+from oco.views import ExitPolicy
+from risk import halt, state
 from tests.days.desk import Day
-from trading.core.enums import Role, Side
+from trading.core.enums import ExitReason, GroupState, PauseReason, Role, Side
 
 pytestmark = pytest.mark.django_db
 
@@ -129,3 +132,46 @@ def test_a_covered_position_is_never_closed_by_the_dead_man(tmp_path):
     man = DeadMan()
     man.look(found, holder_works=False, now=at(0))
     assert man.look(found, holder_works=False, now=at(100)).close == ()
+
+
+def test_what_was_sent_without_the_database_is_adopted_and_the_day_ends_right(tmp_path):
+    day = Day.opens()
+    day.enters()
+    journal = tmp_path / "exits.jsonl"
+    (stop,) = day.broker_orders(Role.STOP)
+    day.replayed.venue.cancel(stop.order_id, day.now)
+    day.replayed.clocks.move_by_ms(2000)
+    day.replayed.venue.advance(day.now)
+    assert direct(day, journal).run()
+    assert take_in(day.desk, journal, ExitPolicy()) == 1
+    assert take_in(day.desk, journal, ExitPolicy()) == 0
+    day.restarts()
+    day.run_for(30)
+    (group,) = day.groups()
+    (trade,) = day.trades()
+    assert (group.state, group.exit_reason) == (GroupState.CLOSED, ExitReason.OPERATOR)
+    assert trade.closed_at is not None
+    assert [order.status for order in day.orders(Role.EXIT)] == ["FILLED"]
+    assert (day.net(), day.working()) == (0, [])
+    assert PauseReason.FLATTEN in state.reasons_off(day.account.pk)
+
+
+def test_a_line_cut_off_by_a_crash_is_left_out_and_a_broken_one_before_it_is_named(tmp_path):
+    day = Day.opens()
+    journal = tmp_path / "exits.jsonl"
+    journal.write_text('{"kind": "CANCEL", "broker_order_id": "1", "state": "intent"}\n{"kind": "PLA')
+    assert take_in(day.desk, journal, ExitPolicy()) == 0
+    journal.write_text('not json\n{"kind": "CANCEL", "broker_order_id": "1", "state": "intent"}\n')
+    with pytest.raises(BrokenJournal, match="line 1"):
+        take_in(day.desk, journal, ExitPolicy())
+    assert journal.exists()
+
+
+def test_the_halt_file_keeps_entries_off_until_the_operator_resumes(settings, tmp_path):
+    settings.VAR_DIR = tmp_path
+    day = Day.opens()
+    halt.put_up("database away")
+    assert not day.enters().approved
+    assert state.resume(day.account.pk, by="operator", now=day.now) == frozenset()
+    day.run_for(60)
+    assert day.enters().approved

@@ -34,7 +34,9 @@ def test_positions_come_with_live_price_stop_and_target(client):
         (position,) = client.get("/positions").json()
     assert position["last_price"] == "24520.05"
     assert position["pnl_inr"] == "1397.80"
-    assert [(one["stop_price"], one["target_price"]) for one in position["groups"]] == [("24450.00", "24590.10")]
+    assert [(one["stop_price"], one["target_price"]) for one in position["groups"]] == [
+        ("24450.00", "24590.10")
+    ]
 
 
 @pytest.mark.django_db

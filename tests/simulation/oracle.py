@@ -229,8 +229,8 @@ class Oracle:
             self.violate("I4", f"{what}: more than {allowed:.0f} s")
 
     def _orphans(self, line: Line, orders: list[VenueOrder]) -> None:
-        """I3: exits do not outlive their position."""
-        resting = [order for order in orders if _role(order) not in (None, Role.ENTRY)]
+        """I3: exits that can fill do not outlive their position."""
+        resting = [order for order in orders if order.is_resting and _role(order) not in (None, Role.ENTRY)]
         if line.held or not resting:
             line.orphan_since = None
         elif line.orphan_since is None:

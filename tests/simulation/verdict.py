@@ -23,7 +23,8 @@ ENDS = {
     KiteStatus.CANCELLED: {OrderStatus.CANCELED},
     KiteStatus.REJECTED: {OrderStatus.REJECTED, OrderStatus.CANCELED},
 }
-#: judged by the oracle as they happen, with what excuses them
+#: judged by the oracle as they happen, with what excuses them; the last is a part of I3
+OUTLIVED = " worked "
 JUDGED_LIVE = frozenset(
     {invariants.never_the_wrong_way_round, invariants.always_protected, invariants.flatten_holds}
 )
@@ -68,4 +69,5 @@ def day_problems(world: "World") -> Iterator[tuple[str, str]]:
             continue
         for sentence in rule(facts):
             name, _, what = sentence.partition(": ")
-            yield name, what
+            if OUTLIVED not in what:
+                yield name, what

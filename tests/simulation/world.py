@@ -199,7 +199,7 @@ class World:
                     self.oracle.violate("I6", "not flat at the end")
             finally:
                 self._end()
-            return self._result()
+            return self.result()
 
     def _judge(self, found: Any) -> None:
         for invariant, what in found:
@@ -302,7 +302,8 @@ class World:
             if not actor.is_killed:
                 actor.kill()
 
-    def _result(self) -> SeedResult:
+    def result(self) -> SeedResult:
+        """What was seen so far."""
         for row in Order.objects.filter(session=self.session).order_by("pk"):
             self.log.add(f"{row.tag} {row.status} {row.filled_quantity} {row.average_price}")
         self.log.add(self.venue.digest())

@@ -25,7 +25,11 @@ def chain(db, settings):
 def test_signals_decisions_orders_and_trades_are_those_of_the_newest_books(chain, client):
     assert [row["strategy"] for row in client.get("/signals").json()] == ["ORB"]
     (decision,) = client.get("/decisions").json()
-    assert (decision["approved"], decision["quantity"], decision["tradingsymbol"]) == (True, 75, "NIFTY26NOVFUT")
+    assert (decision["approved"], decision["quantity"], decision["tradingsymbol"]) == (
+        True,
+        75,
+        "NIFTY26NOVFUT",
+    )
     assert {row["role"]: row["status"] for row in client.get("/orders").json()} == {
         "ENTRY": "FILLED", "STOP": "FILLED",
     }  # fmt: skip
@@ -33,7 +37,9 @@ def test_signals_decisions_orders_and_trades_are_those_of_the_newest_books(chain
     VenueSession.objects.create(
         account=chain.account, key="run-2", market="synthetic", started_at=chain.session.started_at
     )
-    assert [client.get(f"/{path}").json() for path in ("signals", "decisions", "orders", "trades")] == [[]] * 4
+    assert [client.get(f"/{path}").json() for path in ("signals", "decisions", "orders", "trades")] == [
+        []
+    ] * 4
 
 
 def test_rupees_are_text_and_times_are_ist(chain, client):
@@ -68,7 +74,9 @@ def postback(client, **changes):
     body = {
         "order_id": "1234", "order_timestamp": TIMESTAMP, "checksum": signed, "user_id": "AB0001", **changes,
     }  # fmt: skip
-    return client.post("/kite/postback", json.dumps(body), content_type="application/json", REMOTE_ADDR="203.0.113.9")
+    return client.post(
+        "/kite/postback", json.dumps(body), content_type="application/json", REMOTE_ADDR="203.0.113.9"
+    )
 
 
 @pytest.mark.django_db(transaction=True)
@@ -83,7 +91,8 @@ def test_a_signed_postback_only_rings_the_watchers_bell(settings, client):
 
 
 @pytest.mark.parametrize(
-    "change", [{"order_id": "1235"}, {"order_timestamp": ""}, {"checksum": ""}, {"checksum": "é"}, {"checksum": None}]
+    "change",
+    [{"order_id": "1235"}, {"order_timestamp": ""}, {"checksum": ""}, {"checksum": "é"}, {"checksum": None}],
 )
 def test_a_postback_with_a_wrong_checksum_is_refused(chain, client, change):
     assert postback(client, **change).status_code == 403
@@ -96,9 +105,13 @@ def test_without_the_api_secret_no_postback_is_believed(chain, client, settings)
     assert answer.json()["detail"] == "Postbacks cannot be checked: set KITE_API_SECRET."
 
 
-@pytest.mark.parametrize(("body", "status"), [(b"[]", 400), (b"{", 400), (b"\xff", 400), (b" " * 65_537, 413)])
+@pytest.mark.parametrize(
+    ("body", "status"), [(b"[]", 400), (b"{", 400), (b"\xff", 400), (b" " * 65_537, 413)]
+)
 def test_a_postback_that_is_no_small_object_is_refused(chain, client, body, status):
-    assert client.generic("POST", "/kite/postback", body, content_type="application/json").status_code == status
+    assert (
+        client.generic("POST", "/kite/postback", body, content_type="application/json").status_code == status
+    )
 
 
 @pytest.mark.parametrize("path", ["/kite/login", "/kite/callback?request_token=x&state=y"])

@@ -183,7 +183,9 @@ def test_one_subscription_serves_every_browser_and_ends_with_the_last():
     run(scenario)
 
 
-@pytest.mark.parametrize("message", ["", "{", "[]", '{"seen": "x"}', '{"seen": 99999}', '{"seen": null}', '"x"'])
+@pytest.mark.parametrize(
+    "message", ["", "{", "[]", '{"seen": "x"}', '{"seen": 99999}', '{"seen": null}', '"x"']
+)
 def test_what_a_browser_should_not_say_does_no_harm(message):
     async def scenario():
         async with listening() as (client, (one,)):
@@ -249,7 +251,14 @@ def test_who_is_not_signed_in_as_staff_hears_nothing(user, code):
 
 @pytest.mark.parametrize(
     "origin",
-    [b"http://evil.example", b"http://testserver:3000", b"http://testserver", b"null", b"", b"testserver:8000"],
+    [
+        b"http://evil.example",
+        b"http://testserver:3000",
+        b"http://testserver",
+        b"null",
+        b"",
+        b"testserver:8000",
+    ],
 )
 def test_a_page_of_another_site_or_port_hears_nothing(origin):
     async def scenario():

@@ -109,7 +109,9 @@ def test_a_snapshot_is_plain_numbers_and_survives_the_way():
     assert not any(isinstance(value, np.integer) for row in ticks.rows.values() for value in row)
 
 
-@pytest.mark.parametrize("message", [b"", b"[]", b'{"t": 1, "q": {}}', b'{"t": "x", "q": {}}', b'{"q": {"a": 1}}'])
+@pytest.mark.parametrize(
+    "message", [b"", b"[]", b'{"t": 1, "q": {}}', b'{"t": "x", "q": {}}', b'{"q": {"a": 1}}']
+)
 def test_a_message_that_is_no_snapshot_is_named_so(message):
     with pytest.raises(ValueError):
         tick_bus.decode(message)

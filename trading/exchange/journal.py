@@ -91,7 +91,14 @@ class Journal:
 
     def write(self, entry: Entry) -> None:
         """A request and its answer."""
-        words = (entry.at.isoformat(), entry.verb, entry.order_id, dict(entry.fields), entry.answer, entry.books)
+        words = (
+            entry.at.isoformat(),
+            entry.verb,
+            entry.order_id,
+            dict(entry.fields),
+            entry.answer,
+            entry.books,
+        )
         self.keep({WRITE: words})
 
     def keep(self, event: Mapping[str, Any]) -> None:

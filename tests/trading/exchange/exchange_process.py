@@ -86,7 +86,8 @@ class ExchangeProcess:
         )
 
     def state(self) -> dict[str, Any]:
-        return requests.get(f"{self.first['url']}/_exchange/state", timeout=5).json()
+        state: dict[str, Any] = requests.get(f"{self.first['url']}/_exchange/state", timeout=5).json()
+        return state
 
     def ticker(self, *, token: str | None = None) -> ClientConnection:
         word = token or self.first["access_token"]
@@ -122,7 +123,7 @@ def frame_time_s(message: bytes) -> int:
 
 def stop_order(client: KiteConnect, trigger: float, limit: float) -> str:
     """One lot of the future, sold when it falls."""
-    return client.place_order(
+    order_id: str = client.place_order(
         variety="regular",
         exchange="NFO",
         tradingsymbol="NIFTY26NOVFUT",
@@ -134,3 +135,4 @@ def stop_order(client: KiteConnect, trigger: float, limit: float) -> str:
         trigger_price=trigger,
         tag="STOPONE",
     )
+    return order_id

@@ -10,7 +10,12 @@ from trading.exchange.market_day import FRAME, PLACE, TIME, WRITE, Entry
 
 NOW = datetime(2026, 11, 23, 10, 0, 0, 123456, tzinfo=IST)
 WRITTEN = Entry(
-    kind=WRITE, at=NOW, verb=PLACE, fields={"quantity": "65", "tag": "ENTRYONE"}, answer="261123000500001", books="0123456789ab"
+    kind=WRITE,
+    at=NOW,
+    verb=PLACE,
+    fields={"quantity": "65", "tag": "ENTRYONE"},
+    answer="261123000500001",
+    books="0123456789ab",
 )
 
 
@@ -24,6 +29,13 @@ def header(session="synthetic-2026-11-23-aaaaaa"):
     )
 
 
+def current(folder):
+    """What the newest session's journal holds."""
+    found = read_current(folder)
+    assert found is not None
+    return found[1]
+
+
 def test_what_was_written_is_read_in_its_order(tmp_path):
     written = Journal.begin(tmp_path, header())
     written.keep({"run": "one"})
@@ -32,13 +44,12 @@ def test_what_was_written_is_read_in_its_order(tmp_path):
     written.write(WRITTEN)
     written.keep({"logins": {"access_token": "new"}})
     written.note(TIME, NOW)
-    path, kept = read_current(tmp_path)
-    assert path == written.path
+    kept = current(tmp_path)
     assert kept.header == header()
     assert kept.entries == [Entry(kind=FRAME, at=NOW), WRITTEN, Entry(kind=TIME, at=NOW)]
     assert (kept.run, kept.logins, kept.is_done) == ("one", {"access_token": "new"}, False)
     written.keep({"done": True})
-    assert read_current(tmp_path)[1].is_done
+    assert current(tmp_path).is_done
 
 
 def test_a_line_cut_off_by_a_kill_is_taken_back_and_the_file_goes_on(tmp_path):
@@ -46,10 +57,10 @@ def test_a_line_cut_off_by_a_kill_is_taken_back_and_the_file_goes_on(tmp_path):
     written.write(WRITTEN)
     with written.path.open("ab") as file:
         file.write(b'{"write":["2026-11-23T10:0')
-    assert read_current(tmp_path)[1].entries == [WRITTEN]
+    assert current(tmp_path).entries == [WRITTEN]
     again = Journal.go_on(written.path)
     again.note(FRAME, NOW)
-    assert [entry.kind for entry in read_current(tmp_path)[1].entries] == [WRITE, FRAME]
+    assert [entry.kind for entry in current(tmp_path).entries] == [WRITE, FRAME]
 
 
 @pytest.mark.parametrize(
@@ -71,7 +82,7 @@ def test_an_empty_folder_holds_no_session(tmp_path):
 def test_the_newest_session_is_current_and_only_ten_old_ones_are_kept(tmp_path):
     for number in range(14):
         Journal.begin(tmp_path, header(f"synthetic-2026-11-23-{number:06d}")).close()
-    assert read_current(tmp_path)[1].header.venue_session == "synthetic-2026-11-23-000013"
+    assert current(tmp_path).header.venue_session == "synthetic-2026-11-23-000013"
     assert len(list(tmp_path.glob("*.jsonl"))) == 11
 
 

@@ -147,9 +147,7 @@ def test_a_fetched_frame_is_held_until_its_time_and_a_request_before_it_comes_fi
     entries = [
         opening,
         Entry(kind=FRAME, at=frame.received_at),
-        Entry(
-            kind=WRITE, at=before, verb=PLACE, fields=order("BUY", 10), answer=answer, books=books_of(day)
-        ),
+        Entry(kind=WRITE, at=before, verb=PLACE, fields=order("BUY", 10), answer=answer, books=books_of(day)),
     ]
     with pytest.raises(ValueError, match="has not come yet"):
         day.fetch()

@@ -21,7 +21,7 @@ def plan(tmp_path):
         today=date(2026, 11, 22),
         user_id="AB1234",
         capital_paise=25_00_000_00,
-        begin=time(15, 30),
+        begin=time(9, 30),
     )
 
 
@@ -34,7 +34,9 @@ def test_a_first_session_begins_on_the_next_trading_day_and_is_never_named_twice
 
 def test_an_unfinished_day_is_gone_on_with_whoever_asks_the_same(plan):
     first = open_first(plan)
+    first.day.apply_pending()
     frame = first.day.fetch()
+    assert frame is not None
     first.journal.note(FRAME, frame.received_at)
     again = open_first(replace(plan, run="another", days=3))
     assert again.header.venue_session == first.header.venue_session

@@ -280,7 +280,7 @@ def test_each_subscriber_gets_his_own_instruments_in_his_own_modes(exchange):
         say(ticker, "subscribe", [NIFTY, RELIANCE, 408065])
         say(ticker, "mode", ["ltp", [NIFTY]])
         say(ticker, "unsubscribe", [408065])
-        kinds = {}
+        kinds: dict[int, str] = {}
         while len(kinds) < 2:
             for tick in KiteTicker("key", "token")._parse_binary(next_frame(ticker)):
                 kinds[tick["instrument_token"]] = tick["mode"]

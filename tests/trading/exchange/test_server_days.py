@@ -1,5 +1,8 @@
 """The paper exchange through time: pacing, restarts, days that follow each other, and its refusals to begin."""
 
+import argparse
+import subprocess
+import sys
 import time
 from datetime import datetime
 
