@@ -15,6 +15,8 @@ COMMANDS_WITHOUT_SERVERS = {
     "makemessages",
     "compilemessages",
     "check",
+    "simulate",
+    "exchange",
 }
 
 

@@ -30,7 +30,9 @@ NOT_FROM_A_SHELL = (
     "X-Forwarded-Proto",
     "X-Real-Ip",
 )
-HOW_TO_CALL = "Send `Authorization: Bearer <key>` with an API key, or sign in at /admin/ and use the console."
+HOW_TO_CALL = (
+    "Send `Authorization: Bearer <key>` (`manage.py api_key` makes one), or use the console at /admin/."
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

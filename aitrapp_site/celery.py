@@ -25,6 +25,8 @@ def _leave_logging_alone(**_: Any) -> None:
 
 #: which loop a worker hosts follows from the queue it serves
 STRATEGY_QUEUE, WATCHER_QUEUE = "strategy", "watcher"
+#: a worker of short tasks that serves a loop's queue too is that loop's standby
+TASK_QUEUE = "celery"
 STOP_TIMEOUT_S = 8.0
 
 _loops: list[Any] = []
@@ -39,7 +41,9 @@ class LoopStep(bootsteps.StartStopStep):
     def __init__(self, parent: Any, **options: Any) -> None:
         super().__init__(parent, **options)
         self.loop: Any = None
-        self.enabled = self.queue in parent.app.amqp.queues.consume_from
+        queues = parent.app.amqp.queues.consume_from
+        self.enabled = self.queue in queues
+        self.is_standby = TASK_QUEUE in queues
 
     def make_loop(self) -> Any:
         raise NotImplementedError
@@ -64,7 +68,7 @@ class StrategyStep(LoopStep):
     def make_loop(self) -> Any:
         from aitrapp_site import loops
 
-        return loops.strategy_loop(ended=_end_process)
+        return loops.strategy_loop(_end_process, is_standby=self.is_standby)
 
 
 class WatcherStep(LoopStep):
@@ -74,7 +78,7 @@ class WatcherStep(LoopStep):
     def make_loop(self) -> Any:
         from aitrapp_site import loops
 
-        return loops.watcher_loop(ended=_end_process)
+        return loops.watcher_loop(_end_process, is_standby=self.is_standby)
 
 
 def _end_process() -> None:

@@ -51,6 +51,7 @@ class PaperOptions:
     seed: int
     data: Path | None
     port: int
+    fresh: bool
 
     def problem(self) -> str:
         """Why these cannot be used, and what to write instead; empty when they can."""
@@ -71,6 +72,7 @@ class PaperOptions:
         words = ["--port", str(port), "--market", self.market, "--speed", f"{self.speed:g}"]
         words += ["--seed", str(self.seed), "--journal", str(journal_dir), "--user", user_id]
         words += ["--run", run, "--await", f"{AWAIT_S:g}"]
+        words += ["--fresh"] if self.fresh else []
         named = {"--date": self.day, "--from": self.begin, "--days": self.days, "--data": self.data}
         return words + [
             word for name, value in named.items() if value is not None for word in (name, str(value))

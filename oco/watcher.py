@@ -72,6 +72,7 @@ class OrderWatcher:
     reconciler: Reconciler = field(default_factory=Reconciler)
     live: list[LiveGroup] = field(default_factory=list)
     _entries: list[Order] = field(default_factory=list)
+    _followed: set[str] = field(default_factory=set)
     _flattens: list[Flatten] = field(default_factory=list)
     #: entries that a flatten's verdict could only watch
     _late: dict[str, ExitReason] = field(default_factory=dict)
@@ -150,6 +151,7 @@ class OrderWatcher:
             return
         self.live = groups.live(self.desk, self.policy)
         self._entries = list(orders.unresolved(self.desk).filter(role=Role.ENTRY))
+        self._follow_new_entries(now)
         self._flattens = flatten.running(self.desk)
         self._late = flatten.unknown_at_verdict(self.desk) if self.live or self._entries else {}
         self._limits = state.limits_in_force(self.desk.account.pk).value()
@@ -157,6 +159,14 @@ class OrderWatcher:
             self._day_book = account.day_book(self.desk)
             self._traded = orders.holdings(self.desk)
         self._read_at = now
+
+    def _follow_new_entries(self, now: datetime) -> None:
+        """The other loop's writes are read like our own: soon, whether or not an update comes."""
+        for order in self._entries:
+            is_new = order.broker_order_id and order.broker_order_id not in self._followed
+            if is_new and order.status in order_states.IN_FLIGHT:
+                self._followed.add(order.broker_order_id)
+                self.reads.wrote(order.broker_order_id, now)
 
     def _read_books(self, done: WatchPass) -> None:
         now = self.desk.clocks.machine_now()

@@ -131,7 +131,13 @@ def build_day(number: int = 1) -> Chain:
         criteria=[{"name": "50 signals", "passed": False, "figures": "1 of 50"}], reported_at=MORNING,
     )  # fmt: skip
     Flatten.objects.create(
-        **here, asked_by="operator", reason="OPERATOR", state="FLAT", asked_at=MORNING, asked_machine_at=MORNING, finished_at=MORNING
+        **here,
+        asked_by="operator",
+        reason="OPERATOR",
+        state="FLAT",
+        asked_at=MORNING,
+        asked_machine_at=MORNING,
+        finished_at=MORNING,
     )
     DayStep.objects.create(
         **here, trading_date=DAY, name="square-off", due_at=MORNING, done_at=MORNING, result={"closed": 1}
@@ -143,8 +149,8 @@ def _order(number: int, letter: str, place: dict[str, object], **fields: object)
     return Order.objects.create(
         **place, **fields, mode="PAPER", client_order_id=f"{letter}{number:023}", tag=f"{letter}{number:019}",
         broker_order_id=f"{letter}{number}", product="MIS", quantity=75, price=Decimal("24500.05"),
-        status="FILLED", filled_quantity=75, average_price=Decimal("24500.05"), asked_at=MORNING, asked_machine_at=MORNING,
-        updated_at=MORNING,
+        status="FILLED", filled_quantity=75, average_price=Decimal("24500.05"), asked_at=MORNING,
+        asked_machine_at=MORNING, updated_at=MORNING,
     )  # fmt: skip
 
 
@@ -154,8 +160,8 @@ def _history(order: Order, trade: Trade, where: dict[str, object]) -> None:
         order=order, at=MORNING, from_status="ACCEPTED", to_status="FILLED", who="watcher", why="in the book"
     )
     Command.objects.create(
-        order=order, number=1, kind="PLACE", purpose="place", fence=7, intent_at=MORNING, intent_machine_at=MORNING, outcome="ACCEPTED",
-        latency_ms=12.5,
+        order=order, number=1, kind="PLACE", purpose="place", fence=7, intent_at=MORNING,
+        intent_machine_at=MORNING, outcome="ACCEPTED", latency_ms=12.5,
     )  # fmt: skip
     Fill.objects.create(
         **where, order=order, trade=trade, broker_order_id=order.broker_order_id,

@@ -189,7 +189,9 @@ def _send(desk: Desk, decision: Decision, order_requests: list[OrderRequest]) ->
         try:
             sent.append(orders.submit(desk, Approved(one), decision=decision, slice=number))
         except BudgetSpent as error:
-            log.warning("only %d of %d orders of %s were sent: %s", number, len(order_requests), decision, error)
+            log.warning(
+                "only %d of %d orders of %s were sent: %s", number, len(order_requests), decision, error
+            )
             break
     return sent
 

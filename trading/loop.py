@@ -119,7 +119,7 @@ class StrategyLoop:
 
     def _switch_off(self, strategy: Strategy, why: str) -> None:
         self._off.add(strategy.name)
-        log.exception("strategy %s switched off for %s: %s", strategy.name, self.desk.trading_date, why)
+        log.error("strategy %s switched off for %s: %s", strategy.name, self.desk.trading_date, why)
         StrategySetting.objects.update_or_create(
             account=self.desk.account,
             strategy=strategy.name,

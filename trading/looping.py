@@ -71,6 +71,8 @@ class Timing:
     pass_limit_s: float = 20.0
     #: a leader with nothing to do runs a pass this often all the same: that is its heartbeat
     idle_s: float = 1.0
+    #: before the first try: a process that leads only where no other can lets the others go first
+    first_try_after_s: float = 0.0
     #: how often a standby tries to lead
     try_every_s: float = 0.5
     #: after a failure of the broker, the login or the database
@@ -146,6 +148,7 @@ class Loop:
 
     def _run(self) -> None:
         try:
+            self._stopping.wait(self._timing.first_try_after_s)
             while not self._stopping.is_set():
                 self._take_turn()
             self._state = LoopState.STOPPED

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from risk.check import Approved
-from trading import sending
+from trading import changes, sending
 from trading.core import order_states
 from trading.core.enums import CommandKind, CommandOutcome, OrderStatus, OrderType, Role
 from trading.core.values import OrderChange, OrderReport, OrderRequest
@@ -21,8 +21,6 @@ from trading.sending import Answer
 
 #: the places an average is kept to
 AVERAGE = Decimal("0.0001")
-#: a change the broker accepted but its book still does not show after this long was refused by the exchange
-CHANGE_SHOWS_WITHIN = timedelta(seconds=3)
 #: an entry whose outcome is unknown keeps its capital and slot this long, then it is LOST (and still watched)
 UNKNOWN_ENTRY_UNTIL = timedelta(seconds=120)
 
@@ -120,7 +118,7 @@ def cancel(desk: Desk, order: Order, *, purpose: str = "cancel") -> Command:
 
 def cancel_is_open(desk: Desk, order: Order) -> bool:
     """Whether a cancel was asked for that the book may still answer. One that was lost is asked for again."""
-    since = desk.clocks.machine_now() - CHANGE_SHOWS_WITHIN
+    since = desk.clocks.machine_now() - changes.CHANGE_SHOWS_WITHIN
     asked = order.commands.filter(kind=CommandKind.CANCEL, intent_machine_at__gt=since)
     return asked.exclude(outcome__in=[CommandOutcome.REFUSED, CommandOutcome.EXPIRED]).exists()
 
@@ -137,7 +135,7 @@ def apply_report(desk: Desk, order_id: int, report: OrderReport) -> bool:
         if _is_older(order, report):
             return False
         machine_now = desk.clocks.machine_now()
-        settled = _settle_changes(order, report, now, machine_now)
+        settled = changes.settle(order, report, now, machine_now)
         before = _fingerprint(order)
         was = order.filled_quantity
         order.broker_order_id = report.broker_order_id
@@ -340,29 +338,6 @@ def _remember_event(
     )
 
 
-def _settle_changes(order: Order, report: OrderReport, now: datetime, machine_now: datetime) -> bool:
-    """Compare open MODIFY commands with the book: shown → confirmed; not shown in time → refused by the exchange."""
-    settled = False
-    open_changes = order.commands.filter(
-        Q(outcome__in=[CommandOutcome.ACCEPTED, CommandOutcome.UNKNOWN]),
-        kind=CommandKind.MODIFY,
-        confirmed_at=None,
-    )
-    if report.status is OrderStatus.PENDING_MODIFY:
-        return False
-    for command in open_changes:
-        if _shows(report, command.arguments) or report.status in order_states.CLOSED:
-            command.confirmed_at = now
-        elif command.outcome_machine_at and machine_now - command.outcome_machine_at > CHANGE_SHOWS_WITHIN:
-            command.outcome = CommandOutcome.REFUSED
-            command.reason = (report.status_message or "the book still shows the old values")[:300]
-        else:
-            continue
-        command.save(update_fields=["confirmed_at", "outcome", "reason"])
-        settled = True
-    return settled
-
-
 def _is_older(order: Order, report: OrderReport) -> bool:
     """Whether a report tells of a moment before what we know: filled less, open again, or on its way again.
 
@@ -376,17 +351,6 @@ def _is_older(order: Order, report: OrderReport) -> bool:
         return report.status not in order_states.CLOSED
     is_past_new = order.status not in (OrderStatus.SUBMITTED, OrderStatus.UNKNOWN, OrderStatus.PENDING_NEW)
     return is_past_new and report.status is OrderStatus.PENDING_NEW
-
-
-def _shows(report: OrderReport, arguments: dict[str, str]) -> bool:
-    """Whether the book's row has the values a modification asked for."""
-    if "order_type" in arguments and report.order_type != arguments["order_type"]:
-        return False
-    if "quantity" in arguments and report.quantity != int(arguments["quantity"]):
-        return False
-    # A LIMIT row may keep or drop its old trigger: the trigger only says something while the order is a stop.
-    prices = ("price", "trigger_price") if report.order_type == OrderType.SL else ("price",)
-    return all(getattr(report, name) == Decimal(arguments[name]) for name in prices if name in arguments)
 
 
 def _fingerprint(order: Order) -> tuple[object, ...]:

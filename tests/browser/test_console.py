@@ -10,6 +10,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from websockets.sync.client import connect
+from websockets.typing import Origin
 
 from tests.browser.site import exits_leader, free_port, moving_market, web_process
 from tests.console_rows import build_open
@@ -23,8 +24,17 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
-def page(tmp_path):
+def script_errors() -> list[str]:
+    """What the page's scripts threw."""
+    return []
+
+
+@pytest.fixture
+def page(script_errors):
     from playwright.sync_api import sync_playwright
+
+    def note(error: object) -> None:
+        script_errors.append(str(error))
 
     User.objects.create_superuser("operator", password=PASSWORD)
     build_open()
@@ -38,8 +48,7 @@ def page(tmp_path):
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1440, "height": 900}, base_url=f"http://127.0.0.1:{port}")
         page.set_default_timeout(15_000)
-        page.problems = []
-        page.on("pageerror", lambda error: page.problems.append(str(error)))
+        page.on("pageerror", note)
         yield page
         browser.close()
 
@@ -53,7 +62,7 @@ def sign_in(page) -> None:
 
 
 @needs_chromium
-def test_an_operator_signs_in_sees_prices_move_flattens_and_sees_the_verdict(page, tmp_path):
+def test_an_operator_signs_in_sees_prices_move_flattens_and_sees_the_verdict(page, script_errors, tmp_path):
     sign_in(page)
     assert page.inner_text("#mode") == "PAPER"
     assert "NIFTY26NOVFUT" in page.inner_text("#positions tbody")
@@ -73,18 +82,18 @@ def test_an_operator_signs_in_sees_prices_move_flattens_and_sees_the_verdict(pag
     assert "flatten" in page.inner_text("#entries-why")
     assert "everything of ours: FLAT after" in page.inner_text("#verdict")
     page.screenshot(path=os.environ.get("BROWSER_SCREENSHOT", tmp_path / "console.png"))
-    assert page.problems == []
+    assert script_errors == []
 
 
 @needs_chromium
-def test_an_operator_pauses_and_resumes_and_sees_it(page):
+def test_an_operator_pauses_and_resumes_and_sees_it(page, script_errors):
     sign_in(page)
     page.click("#pause")
     page.wait_for_function("document.querySelector('#entries').textContent === 'OFF'")
     assert "operator: console (operator)" in page.inner_text("#entries-why")
     page.click("#resume")
     page.wait_for_function("document.querySelector('#entries').textContent === 'ON'")
-    assert page.problems == []
+    assert script_errors == []
 
 
 @needs_chromium
@@ -105,7 +114,7 @@ def test_a_web_process_with_an_open_socket_ends_quietly_when_told_to():
     with web_process(port, ACCOUNT_NAME="paper-1") as process:
         here = f"127.0.0.1:{port}/ws/console"
         with connect(
-            f"ws://{here}", origin=f"http://127.0.0.1:{port}", additional_headers={"Cookie": cookie}
+            f"ws://{here}", origin=Origin(f"http://127.0.0.1:{port}"), additional_headers={"Cookie": cookie}
         ) as one:
             assert json.loads(one.recv(timeout=10))["n"] == 1
             began_s = time.monotonic()

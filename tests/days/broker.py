@@ -50,6 +50,8 @@ class TroubledBroker:
         #: what a lagging whole book shows; None: it shows what is
         self.old_book: list[OrderReport] | None = None
         self.reads = 0
+        self.tells_updates = True
+        self.margin_is_unknown = False
         self._late: list[Callable[[], object]] = []
 
     @property
@@ -98,10 +100,13 @@ class TroubledBroker:
         return self.paper.funds()
 
     def margin_required_inr(self, requests: Sequence[OrderRequest]) -> Decimal:
+        if self.margin_is_unknown:
+            raise BrokerUnavailable("read timed out")
         return self.paper.margin_required_inr(requests)
 
     def order_updates(self) -> list[OrderReport]:
-        return self.paper.order_updates()
+        told = self.paper.order_updates()
+        return told if self.tells_updates else []
 
     def _known(self, broker_order_id: str) -> Role:
         found = role_of_tag(self.venue.orders[broker_order_id].tag)

@@ -300,3 +300,17 @@ def test_6_a_book_that_lags_changes_nothing_and_calls_nobody():
     day.broker.book_goes_on()
     day.run_for(18)
     assert PauseReason.RECONCILIATION not in state.reasons_off(day.account.pk)
+
+
+def test_6_without_a_single_update_the_position_is_protected_within_two_seconds_and_leaves():
+    day = Day.opens()
+    day.broker.tells_updates = False
+    day.enters()
+    (trade,) = day.trades()
+    (group,) = day.groups()
+    assert group.state == GroupState.ARMED
+    assert group.armed_at - trade.opened_at < timedelta(seconds=2)
+    day.price_goes_to("25310", frames=3)
+    day.run_for(9)
+    assert reasons(day) == [ExitReason.TARGET]
+    assert_never_turned_round(day)

@@ -38,7 +38,7 @@ def test_health_is_good_only_while_both_loops_lead_and_work(client):
     account = build_chain().account
     assert client.get("/health").json()["parts"]["exits"] == "nobody leads"
     for loop in (Loop.EXITS, Loop.ENTRIES):
-        lease.renew(lease.take(account.pk, loop, "host:1"), pass_worked=True)
+        lease.renew(lease.take_or_fail(account.pk, loop, "host:1"), pass_worked=True)
     answer = client.get("/health")
     assert answer.status_code == 200
     assert answer.json() == {

@@ -1,6 +1,7 @@
 """/metrics: the numbers that the rows say, under the names that were agreed."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
@@ -111,7 +112,7 @@ def test_latencies_fall_into_cumulative_buckets():
 
 def test_loops_protection_and_budget_are_told():
     chain = build_open()
-    held = lease.take(chain.account.pk, Loop.EXITS, "host:1")
+    held = lease.take_or_fail(chain.account.pk, Loop.EXITS, "host:1")
     lease.renew(held, pass_worked=True)
     state.turn_off(chain.account.pk, PauseReason.FEED, by="watcher", why="stale", now=MORNING)
     OcoGroup.objects.update(unprotected_since=timezone.now() - timedelta(seconds=30))
@@ -157,8 +158,8 @@ def test_the_route_and_the_mounted_application_say_the_same(client):
     assert b"trader_signals_total 1.0" in sent[1]["body"]
 
 
-async def _ask() -> list:
-    sent = []
+async def _ask() -> list[dict[str, Any]]:
+    sent: list[dict[str, Any]] = []
 
     async def send(message):
         sent.append(message)

@@ -94,7 +94,7 @@ def test_it_says_why_entries_are_off_and_who_said_so():
 def test_it_says_who_leads_and_whether_its_passes_work():
     chain = build_chain()
     assert seen(chain)["loops"] == []
-    held = lease.take(chain.account.pk, Loop.EXITS, "host:1")
+    held = lease.take_or_fail(chain.account.pk, Loop.EXITS, "host:1")
     assert seen(chain)["loops"][0]["state"] == "late"
     lease.renew(held, pass_worked=True)
     assert (seen(chain)["loops"][0]["state"], seen(chain)["loops"][0]["holder"]) == ("ok", "host:1")

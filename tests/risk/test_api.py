@@ -1,5 +1,7 @@
 """REST of risk: pause, resume, limits, the gate to real money."""
 
+from dataclasses import replace
+
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
@@ -114,11 +116,11 @@ def test_the_gate_tells_what_is_missing_whoever_asks(chain, client):
 
 
 def asked(**changes) -> live_gate.Asked:
-    well = {
-        "phrase": "CONFIRM LIVE TRADING", "may_go_live": True, "evidence": "e" * 64, "positions_open": 0,
-        "logged_in_on": DAY, "today": DAY,
-    }  # fmt: skip
-    return live_gate.Asked(**(well | changes))
+    well = live_gate.Asked(
+        phrase="CONFIRM LIVE TRADING", may_go_live=True, evidence="e" * 64, positions_open=0, logged_in_on=DAY,
+        today=DAY,
+    )  # fmt: skip
+    return replace(well, **changes)
 
 
 def days(account, *verdicts: bool, market: str = "kite", evidence: str = "e" * 64) -> None:

@@ -14,6 +14,7 @@ from trading.broker.kite import parse
 from trading.broker.kite.errors import KiteFailure, Stage as CallStage, read_error, write_error
 from trading.broker.paper import PaperBroker
 from trading.core.clocks import VirtualClocks
+from trading.core.enums import Role
 from trading.core.values import FillReport, OrderChange, OrderReport, OrderRequest, PositionReport
 from trading.exchange.rules import Latency, VenueRefusal
 
@@ -35,6 +36,8 @@ class Listener(Protocol):
     def is_open(self) -> bool: ...
 
     def trace(self, words: str) -> None: ...
+
+    def sending(self, name: str, role: Role | None) -> None: ...
 
 
 @dataclass(slots=True)
@@ -79,7 +82,7 @@ class FaultyBroker(PaperBroker):
 
     def place(self, request: OrderRequest) -> str:
         fields = parse.place_fields(request)
-        weather, now = self._weather, self._stage.now
+        weather = self._weather
         hook = Hook()
         if weather.strikes(Fault.REJECTED, weather.rates.rejection):
             self._note(Fault.REJECTED, 3)
@@ -87,12 +90,11 @@ class FaultyBroker(PaperBroker):
         if weather.strikes(Fault.LATE_ORDER, weather.rates.late_order):
             hook.extra_delay_s = weather.fault.uniform(1, 90)
             self._note(Fault.LATE_ORDER, hook.extra_delay_s + 5)
-        del now
 
         def apply() -> str:
             return self._sim.place_hooked(fields, self._stage.now, hook)
 
-        return self._send(f"place {request.role} {request.quantity} {request.tradingsymbol}", apply)
+        return self._send(f"place {request.role} {request.quantity} {request.tradingsymbol}", apply, request.role)
 
     def modify(self, broker_order_id: str, change: OrderChange) -> None:
         fields = parse.change_fields(change)
@@ -136,14 +138,13 @@ class FaultyBroker(PaperBroker):
     def _fetch(self, name: str, read: Callable[[datetime], Any]) -> Any:
         weather = self._weather
         self._told.seam(f"before {name}")
-        self._go_there()
+        stall_s = self._stall_s()
+        self._go_there(stall_s)
         try:
+            if stall_s > TIMEOUT_S:
+                raise read_error(KiteFailure("read timed out", stage=CallStage.UNANSWERED))
             self._stand_at_the_gate()
-            lag = timedelta()
-            if weather.strikes(Fault.BOOK_LAG, weather.rates.lag_share) and name != "margins":
-                lag = timedelta(seconds=weather.fault.uniform(0, 5))
-                self._note(Fault.BOOK_LAG, 5)
-            answer = read(self._stage.now - lag)
+            answer = read(self._stage.now - self._lag(name))
         except VenueRefusal as refusal:
             self._go_there()
             raise read_error(_failure(refusal)) from refusal
@@ -151,11 +152,20 @@ class FaultyBroker(PaperBroker):
         self._told.seam(f"after {name}")
         return answer
 
-    def _send(self, name: str, apply: Callable[[], str]) -> str:
+    def _lag(self, name: str) -> timedelta:
+        weather = self._weather
+        if not weather.strikes(Fault.BOOK_LAG, weather.rates.lag_share) or name == "margins":
+            return timedelta()
+        lag_s = weather.fault.uniform(0, 5)
+        self._note(Fault.BOOK_LAG, 5)
+        return timedelta(seconds=lag_s)
+
+    def _send(self, name: str, apply: Callable[[], str], role: Role | None = None) -> str:
         weather = self._weather
         self._told.seam(f"before {name}")
-        self._told.trace(name)
-        self._go_there()
+        self._told.sending(name, role)
+        stall_s = self._stall_s()
+        self._go_there(min(stall_s, TIMEOUT_S - 1))
         is_lost = weather.strikes(Fault.CALL_LOST, weather.rates.call_lost)
         is_mute = weather.strikes(Fault.REPLY_LOST, weather.rates.reply_lost)
         is_late = weather.strikes(Fault.LATE_CALL, weather.rates.late_call)
@@ -165,8 +175,8 @@ class FaultyBroker(PaperBroker):
             if is_refused:
                 self._note(Fault.REFUSED, 3)
                 raise VenueRefusal(*weather.fault.choice(REFUSALS))
-            if is_lost or is_late:
-                self._lose(apply, is_late=is_late)
+            if is_lost or is_late or stall_s > TIMEOUT_S:
+                self._lose(apply, is_late=is_late, stall_s=stall_s)
             answer = apply()
         except VenueRefusal as refusal:
             self._go_there()
@@ -180,12 +190,14 @@ class FaultyBroker(PaperBroker):
         self._told.seam(f"after {name}")
         return answer
 
-    def _lose(self, apply: Callable[[], str], *, is_late: bool) -> None:
-        """The request does not reach the broker now; a late one does so up to 90 s after."""
+    def _lose(self, apply: Callable[[], str], *, is_late: bool, stall_s: float) -> None:
+        """The request does not reach the broker now; a late one does so up to 90 s after, a stalled one sooner."""
         if is_late:
             wait_s = self._weather.fault.uniform(1, 90)
             self._note(Fault.LATE_CALL, wait_s + 10)
             self._stage.after(wait_s, lambda: self._arrive(apply))
+        elif stall_s > TIMEOUT_S:
+            self._stage.after(stall_s - TIMEOUT_S, lambda: self._arrive(apply))
         else:
             self._note(Fault.CALL_LOST, 12)
         self._hear_nothing()
@@ -213,14 +225,18 @@ class FaultyBroker(PaperBroker):
         if weather.burst_until is not None and now < weather.burst_until:
             raise VenueRefusal(429, "NetworkException", "Too many requests")
 
-    def _go_there(self) -> None:
-        """One way of a call."""
+    def _stall_s(self) -> float:
+        """How long this call hangs, beyond its ordinary latency."""
         weather = self._weather
-        ms = self._way.draw_ms(weather.latency)
-        if weather.strikes(Fault.STALL, weather.rates.stall / 2):
-            stall_s = weather.fault.uniform(1, 30)
-            self._note(Fault.STALL, stall_s + 2)
-            ms += min(stall_s, TIMEOUT_S - 0.5) * 1000
+        if not weather.strikes(Fault.STALL, weather.rates.stall):
+            return 0.0
+        stall_s = weather.fault.uniform(1, 30)
+        self._note(Fault.STALL, stall_s + 2)
+        return stall_s
+
+    def _go_there(self, stall_s: float = 0.0) -> None:
+        """One way of a call; nobody waits longer than the client's time-out."""
+        ms = self._way.draw_ms(self._weather.latency) + min(stall_s, TIMEOUT_S) * 1000
         self._stage.pass_time(ms)
 
     def _note(self, fault: Fault, lasts_s: float) -> None:

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from random import Random
 
-from tests.simulation.market import HEALED_MINUTES, MINUTES, OPENS
+from tests.simulation.market import MINUTES, OPENS
 from trading.core.candles import Candle
 from trading.core.enums import Side
 from trading.core.history import History
@@ -14,10 +14,16 @@ from trading.strategies.base import Strategy, Warming, priced_setup
 #: distance of the stop, in parts of the price, and what the target pays for it
 STOP_SHARE = (0.0018, 0.004)
 REWARD_RISK = 2.0
+#: now and then the stop is so far away that not one lot fits the risk
+TOO_WIDE = 0.08
+WIDE_SHARE = 0.011
+#: how many minutes have a setup while there is trouble; when all is well again every instrument has one at these
+SETUPS = 9
+HEALED_SETUPS = (MINUTES + 1, MINUTES + 3)
 
 
 class PlannedIdea(Strategy):
-    """About two setups in five minutes while faults happen; one a minute on every instrument when all is well again."""
+    """A few setups while faults happen; then some on every instrument, when all is well again."""
 
     name = "SIMULATED"
     interval_min = 1
@@ -26,13 +32,12 @@ class PlannedIdea(Strategy):
     def __init__(self, seed: int, specs: tuple[InstrumentSpec, ...]) -> None:
         stream = Random(f"{seed}/signals")
         self._plan: dict[tuple[str, datetime], tuple[Side, float, int]] = {}
-        for minute in range(1, MINUTES + HEALED_MINUTES - 1):
-            is_healed = minute >= MINUTES + 1
-            if not is_healed and (minute > MINUTES - 4 or stream.random() > 0.4):
-                continue
-            for spec in specs if is_healed else (stream.choice(specs),):
+        troubled = sorted(stream.sample(range(1, MINUTES - 4), SETUPS))
+        for minute in (*troubled, *HEALED_SETUPS):
+            for spec in specs if minute in HEALED_SETUPS else (stream.choice(specs),):
                 side = stream.choice((Side.BUY, Side.SELL))
-                share = stream.uniform(*STOP_SHARE)
+                is_wide = stream.random() < TOO_WIDE
+                share = WIDE_SHARE if is_wide else stream.uniform(*STOP_SHARE)
                 setup = (side, share, stream.randint(2, 6))
                 self._plan[spec.tradingsymbol, OPENS + timedelta(minutes=minute)] = setup
 

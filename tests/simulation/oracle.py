@@ -27,6 +27,8 @@ FLAT_WITHIN: Final = timedelta(seconds=30)
 #: after somebody else's order or a zombie, a position may be the wrong way round so long, and is then closed
 SURPRISED: Final = timedelta(seconds=13)
 TURNED_S: Final = 10.0 + 3.0
+#: an exit that came late beside another is cancelled on sight
+OVERDONE_S: Final = 30.0
 ORDERS_PER_S: Final = 10
 SECOND: Final = timedelta(seconds=1)
 
@@ -52,6 +54,7 @@ class Line:
     orphan_since: datetime | None = None
     turned_since: datetime | None = None
     surprised_at: datetime | None = None
+    overdone_since: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -204,12 +207,23 @@ class Oracle:
             and _role(order) not in (None, Role.ENTRY)
             and (order.is_stop or (order.price_paise - touch) * way_out.sign >= 0)
         )
+        self._overdone(line, covered)
         if covered >= abs(line.held):
             self._protected(line)
         elif line.bare_since is None:
             line.bare_since = self.now()
         else:
             self._judge_bare(line, self._counted_s(line.bare_since))
+
+    def _overdone(self, line: Line, covered: int) -> None:
+        """I2: exits that could turn the position round do not rest side by side."""
+        if covered <= abs(line.held):
+            line.overdone_since = None
+        elif line.overdone_since is None:
+            line.overdone_since = self.now()
+        elif self._counted_s(line.overdone_since) > OVERDONE_S:
+            what = f"exits of {covered} rest against {line.held} held for {OVERDONE_S:.0f} s"
+            self.violate("I2", f"{line.spec.tradingsymbol}: {what}")
 
     def _protected(self, line: Line) -> None:
         if line.bare_since is not None:

@@ -101,6 +101,20 @@ class Process:
     def _guarded(self, actor: Actor, job: Callable[[], None]) -> None:
         """What `trading.looping` does with what a pass raises."""
         try:
+            self._tried(actor, job)
+        except (FenceLost, OperationalError, InterfaceError, psycopg.OperationalError) as error:
+            self.world.trace(f"{self.kind.lower()}: steps down: {error}")
+            self._unmake(actor)
+            self._again(actor, BREATH_S)
+        except SimulatedCrash:
+            raise
+        except Exception as error:  # noqa: BLE001  # an unknown end of a loop is what the campaign looks for
+            self._report(error)
+            self._unmake(actor)
+            self._again(actor, 5.0)
+
+    def _tried(self, actor: Actor, job: Callable[[], None]) -> None:
+        try:
             job()
         except BrokerUnavailable as error:
             self.world.trace(f"{self.kind.lower()}: broker away: {error}")
@@ -109,20 +123,13 @@ class Process:
             self._unmake(actor)
             self._turn_off(PauseReason.LOGIN, f"the broker refused the login: {error}")
             self._again(actor, 10 * BREATH_S)
-        except (FenceLost, OperationalError, InterfaceError, psycopg.OperationalError) as error:
-            self.world.trace(f"{self.kind.lower()}: steps down: {error}")
-            self._unmake(actor)
-            self._again(actor, BREATH_S)
-        except SimulatedCrash:
-            raise
-        except Exception as error:  # noqa: BLE001  # an unknown end of a loop is what the campaign looks for
-            where = traceback.extract_tb(error.__traceback__)[-1]
-            name = f"{where.filename.rsplit('/', 1)[-1]}:{where.lineno}"
-            self.world.oracle.violate("PASS", f"{self.kind.lower()} raised {type(error).__name__} at {name}: {error}")
-            self.world.trace("".join(traceback.format_exception(error)))
-            self._unmake(actor)
-            self._turn_off(PauseReason.LEASE, f"the loop ended: {error}")
-            self._again(actor, 5.0)
+
+    def _report(self, error: Exception) -> None:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        name = f"{where.filename.rsplit('/', 1)[-1]}:{where.lineno}"
+        what = f"{self.kind.lower()} raised {type(error).__name__} at {name}: {error}"
+        self.world.oracle.violate("PASS", what)
+        self.world.trace("".join(traceback.format_exception(error)))
 
     def _unmake(self, actor: Actor) -> None:
         if actor is self.actor:

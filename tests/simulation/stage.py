@@ -51,6 +51,7 @@ class Actor:
         self.name = name
         self.is_killed = False
         self.is_busy = False
+        self.failure: BaseException | None = None
         self._stage = stage
         self._on_start = on_start
         self._on_end = on_end
@@ -73,6 +74,8 @@ class Actor:
         self._go.release()
         self._stage.back.acquire()
         self._stage.current = before
+        if self.failure is not None:
+            raise self.failure
 
     def wait(self) -> None:
         """On the actor's own thread: give the baton back until `resume`. Raises SimulatedCrash when killed."""
@@ -96,6 +99,9 @@ class Actor:
                     self._job()
                 except SimulatedCrash:
                     self.is_killed = True
+                except BaseException as error:
+                    # Nobody would ever get the baton back: the stage raises it where it gave it away.
+                    self.failure, self.is_killed = error, True
             self._job = None
             self.is_busy = False
             if self.is_killed:

@@ -22,6 +22,7 @@ from tests.simulation.processes import Process, StrategyProcess, WatcherProcess
 from tests.simulation.rates import Fault, Happened, Rates
 from tests.simulation.stage import Actor, SimulatedCrash, Stage, SteppedClocks
 from tests.simulation.venue import SimulatedVenue
+from trading.core.enums import Role
 from trading.core.order_ids import role_of_tag
 from trading.core.session import ordinary_session
 from trading.core.ticks import TickFrame
@@ -126,6 +127,16 @@ class World:
     def trace(self, words: str) -> None:
         self.log.add(f"{self.stage.now:%H:%M:%S.%f} {words}")
 
+    def sending(self, name: str, role: Role | None) -> None:
+        """A command leaves for the broker."""
+        self.trace(name)
+        self.oracle.sending(role)
+        actor = self.stage.current
+        leading = [self.strategist.actor, self.watcher.actor]
+        replaced = any(one.kind.lower() == actor.name and one.is_ready for one in (self.strategist, self.watcher)) if actor else False
+        if actor is not None and actor not in leading and replaced:
+            self.oracle.violate("FENCE", f"{actor.name} sent {name} although another leads")
+
     def note(self, fault: Fault, lasts_s: float) -> None:
         self.happened.note(fault, self.stage.now, lasts_s, is_open=self.oracle.is_open)
         self.trace(f"! {fault}")
@@ -221,7 +232,7 @@ class World:
             losses_in_a_row=50,
             cooldown_min=1,
             daily_loss_pct=Decimal(10),
-            heat_pct=Decimal(5),
+            heat_pct=Decimal("0.8"),
         )
         instruments.refresh(self.path.specs, paths.DAY)
         self.watcher.begin()

@@ -4,6 +4,7 @@ import asyncio
 import json
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import redis.asyncio
@@ -38,24 +39,25 @@ class Browser(ApplicationCommunicator):
         scope = {"type": "websocket", "path": "/ws/console", "headers": headers, "user": user}
         super().__init__(ConsoleConsumer.as_asgi(look=look), scope)
 
-    async def opens(self) -> dict:
+    async def opens(self) -> dict[str, Any]:
         """Ask for the connection; returns the server's answer."""
         await self.send_input({"type": "websocket.connect"})
-        return await self.receive_output(timeout=5)
+        answer: dict[str, Any] = await self.receive_output(timeout=5)
+        return answer
 
     async def says(self, text: str) -> None:
         await self.send_input({"type": "websocket.receive", "text": text})
 
-    async def reads(self, *, acknowledges: bool = True) -> dict:
+    async def reads(self, *, acknowledges: bool = True) -> dict[str, Any]:
         """The next message."""
         output = await self.receive_output(timeout=5)
         assert output["type"] == "websocket.send"
-        message = json.loads(output["text"])
+        message: dict[str, Any] = json.loads(output["text"])
         if acknowledges:
             await self.says(json.dumps({"seen": message["n"]}))
         return message
 
-    async def reads_until(self, is_it) -> dict:
+    async def reads_until(self, is_it) -> dict[str, Any]:
         async with asyncio.timeout(5):
             while not is_it(message := await self.reads()):
                 pass

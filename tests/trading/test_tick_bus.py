@@ -71,6 +71,7 @@ def test_the_newest_snapshot_can_be_read_by_who_did_not_listen(listener, publish
     publisher_of(market()).offer(NOW, 100.0)
     assert listener.get_message(timeout=2)
     found = tick_bus.read_newest(settings.REDIS_URL)
+    assert found is not None
     assert found.at == NOW
     assert found.price_paise("NSE", "S0") == 10_005
     assert found.price_paise("NSE", "S1") is None

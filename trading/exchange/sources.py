@@ -17,6 +17,8 @@ from trading.core.values import InstrumentSpec
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+#: a whole day's depth is the largest thing a market holds
+SmallInts = NDArray[np.int32]
 #: asked at each bar, by instrument token: which extreme comes first, "LOW" or "HIGH"; None leaves it to the
 #: source
 FirstExtreme = Callable[[int], str | None]
@@ -57,10 +59,10 @@ class MarketSource(Protocol):
 class DepthShape:
     """Depth around a last price yet to come: t frames by n instruments by five levels, paise and units."""
 
-    below_paise: Ints
-    above_paise: Ints
-    bid_quantity: Ints
-    ask_quantity: Ints
+    below_paise: SmallInts
+    above_paise: SmallInts
+    bid_quantity: SmallInts
+    ask_quantity: SmallInts
 
 
 def stream(seed: int | str, name: str) -> np.random.Generator:
@@ -85,10 +87,10 @@ def draw_depth(
     )
     sizes = numbers.exponential(1.0, (2, frames, count, LEVELS)) * typical
     lots = lot_size[:, None]
-    quantity = np.maximum(np.rint(sizes / lots), 1).astype(np.int64) * lots
+    quantity = (np.maximum(np.rint(sizes / lots), 1) * lots).astype(np.int32)
     return DepthShape(
-        below_paise=at_ask * spread[:, None] + deeper,
-        above_paise=(1 - at_ask) * spread[:, None] + deeper,
+        below_paise=(at_ask * spread[:, None] + deeper).astype(np.int32),
+        above_paise=((1 - at_ask) * spread[:, None] + deeper).astype(np.int32),
         bid_quantity=quantity[0],
         ask_quantity=quantity[1],
     )

@@ -292,9 +292,9 @@ def _frame(
         open_interest=np.zeros(len(tokens), np.int64),
         exchange_time_s=np.full(len(tokens), int(at.timestamp()), np.int64),
         bid_price_paise=price[:, None] - depth.below_paise[row, there],
-        bid_quantity=depth.bid_quantity[row, there],
+        bid_quantity=depth.bid_quantity[row, there].astype(np.int64),
         ask_price_paise=price[:, None] + depth.above_paise[row, there],
-        ask_quantity=depth.ask_quantity[row, there],
+        ask_quantity=depth.ask_quantity[row, there].astype(np.int64),
     )
 
 

@@ -64,7 +64,9 @@ def spec_of(exchange: str, tradingsymbol: str, trading_date: date) -> Instrument
     """One instrument of the day's file, read once a day. Raises UnknownInstrument."""
     row = Instrument.objects.filter(exchange=exchange, tradingsymbol=tradingsymbol).first()
     if row is None:
-        raise UnknownInstrument(f"{exchange}:{tradingsymbol} is in no instrument file: refresh the instruments")
+        raise UnknownInstrument(
+            f"{exchange}:{tradingsymbol} is in no instrument file: refresh the instruments"
+        )
     return InstrumentSpec(
         exchange=Exchange(row.exchange),
         tradingsymbol=row.tradingsymbol,

@@ -127,7 +127,9 @@ class MarketDay(models.Model):
     day = models.DateField(unique=True)
     name = models.CharField(max_length=60)
     is_holiday = models.BooleanField(default=True, help_text="off: a special session")
-    opens = models.TimeField(null=True, blank=True, help_text="of a special session; empty: the ordinary day's")
+    opens = models.TimeField(
+        null=True, blank=True, help_text="of a special session; empty: the ordinary day's"
+    )
     closes = models.TimeField(null=True, blank=True)
     is_provisional = models.BooleanField(default=False, help_text="until the exchange's own list is out")
 

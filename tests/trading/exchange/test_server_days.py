@@ -7,6 +7,7 @@ import time
 from datetime import datetime
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from tests.trading.exchange.exchange_process import (
     NIFTY,
@@ -226,6 +227,12 @@ def test_what_cannot_be_begun_says_why(tmp_path, options, words):
     parsed = parser.parse_args(["--port", "0", *options])
     with pytest.raises(command.CannotOpen, match=words):
         command.run(parsed, command.Given(), datetime(2026, 11, 23, 8, 0, tzinfo=IST))
+
+
+def test_django_knows_the_command_and_asks_no_database():
+    with pytest.raises(CommandError, match="leads nowhere") as refusal:
+        call_command("exchange", "--speed", "0")
+    assert refusal.value.returncode == 2
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,8 @@ def _go_on(plan: Plan, path: Path, kept: Kept) -> Opened:
             f"{path} cannot be gone on with: {error}. It was written by another version or from other data; "
             "begin a new session with --fresh (its books are lost)"
         ) from error
+    if kept.is_done:
+        day.advance(day.ends_at)
     opened = Opened(
         day=day, journal=Journal.go_on(path), header=header, logins=kept.logins, is_done=kept.is_done
     )

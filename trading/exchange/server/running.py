@@ -40,8 +40,11 @@ class Running:
     async def run(self) -> None:
         """Until there is no further day; then the last one stays open for reading until it is cancelled."""
         while True:
+            log.info("%s at %s", self._floor.day.venue_session, self._floor.day.market_at.isoformat())
+            await self._await_participants()
             if not self._opened.is_done:
                 await self._run_day()
+            await self._close()
             following = await self._next_day()
             if following is None:
                 self._floor.is_last_day = True
@@ -56,8 +59,6 @@ class Running:
 
     async def _run_day(self) -> None:
         day = self._floor.day
-        log.info("%s at %s, %s", day.venue_session, day.market_at.isoformat(), day.source.describe())
-        await self._await_participants()
         while not day.is_exhausted:
             if day.pending is None:
                 await self._until(day.fetch_at())
@@ -72,7 +73,6 @@ class Running:
                 self._noted_at = day.market_at
         await self._until(day.ends_at)
         self._opened.journal.keep({"done": True})
-        await self._close()
 
     async def _close(self) -> None:
         """Let the participants end their day on these books."""

@@ -47,6 +47,9 @@ class Command(BaseCommand):
         parser.add_argument("--seed", type=int, default=1, help="of everything drawn")
         parser.add_argument("--data", type=Path, help="folder with recorded minutes, for --market replay")
         parser.add_argument("--port", type=int, default=8000, help="of the console (8000)")
+        parser.add_argument(
+            "--fresh", action="store_true", help="begin new books, even where a day was left unfinished"
+        )
         parser.add_argument("--memory", action="store_true", help="only say what the running system uses")
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -1,0 +1,134 @@
+"""A signal is sized, priced by the quote, checked by every rule, and its answer kept with all reasons."""
+
+from decimal import Decimal
+
+import pytest
+
+from risk import state
+from tests.days.broker import Trouble
+from tests.days.desk import Day
+from tests.days.market import NIFTY
+from trading import decisions
+from trading.core.enums import Role, Side
+from trading.core.values import Quote
+from trading.models import Decision, Order
+
+pytestmark = pytest.mark.django_db
+
+
+def reasons(decision: Decision) -> list[str]:
+    return [one["reason"] for one in decision.reasons]
+
+
+def test_an_approved_decision_keeps_what_it_was_made_of():
+    day = Day.opens()
+    decision = day.enters()
+    assert (decision.approved, decision.quantity, decision.reasons) == (True, 75, [])
+    assert decision.limit_price == Decimal("25000.30")
+    assert decision.risk_inr == Decimal("7522.50")
+    assert decision.reward_inr == Decimal("22477.50")
+    assert decision.capital_inr == Decimal("2500000.00")
+    assert decision.limits_version == 1
+    (order,) = day.orders(Role.ENTRY)
+    assert (order.price, order.quantity, order.order_type) == (Decimal("25000.30"), 75, "LIMIT")
+
+
+def test_a_refusal_names_every_reason_and_sends_nothing():
+    day = Day.opens()
+    state.pause(day.account.pk, by="operator", why="lunch", now=day.now)
+    day.market.falls_silent()
+    day.run_for(9)
+    decision = day.enters(stop="24800", target="25010")
+    assert not decision.approved
+    assert reasons(decision) == ["ENTRIES_OFF", "STALE_PRICE", "BELOW_ONE_LOT"]
+    assert all(one["text"] for one in decision.reasons)
+    assert Order.objects.count() == 0
+
+
+def test_an_instrument_with_an_open_trade_is_busy():
+    day = Day.opens()
+    day.enters()
+    day.run_for(60)
+    assert reasons(day.enters()) == ["INSTRUMENT_BUSY"]
+    assert len(day.broker_orders(Role.ENTRY)) == 1
+
+
+def test_two_trades_together_never_risk_more_than_the_heat_limit():
+    day = Day.opens()
+    limits = state.limits_in_force(day.account.pk)
+    limits.pk, limits.version, limits.heat_pct = None, 2, Decimal("0.500")
+    limits.save(force_insert=True)
+    assert day.enters(stop="24840", target="25600").approved
+    day.run_for(60)
+    found = day.enters()
+    assert "HEAT_LIMIT" in reasons(found)
+
+
+def test_an_entry_the_broker_has_no_margin_for_is_refused_with_both_amounts():
+    day = Day.opens()
+    day.account.paper_capital_inr = Decimal(80000000)
+    decision = day.enters(stop="24980", target="25100")
+    assert reasons(decision) == ["MARGIN_SHORT"]
+    assert "25,00,000.00 is available" in decision.reasons[0]["text"]
+    assert day.broker.asked == []
+
+
+def test_without_an_answer_about_margin_there_is_no_entry():
+    day = Day.opens()
+    day.broker.margin_is_unknown = True
+    decision = day.enters()
+    assert reasons(decision) == ["MARGIN_SHORT"]
+    assert "unknown" in decision.reasons[0]["text"]
+    assert day.broker.asked == []
+
+
+def test_a_signal_that_waited_too_long_is_history():
+    day = Day.opens()
+    signal = day.sees(stop="24900", target="25300")
+    assert signal is not None
+    day.run_for(66)
+    assert reasons(day.decides(signal)) == ["SIGNAL_TOO_OLD"]
+
+
+def test_a_setup_whose_stop_the_market_has_passed_is_refused_and_not_sized():
+    day = Day.opens()
+    signal = day.sees(stop="24900", target="25300")
+    assert signal is not None
+    day.market.goes_to("24890")
+    day.run_for(3)
+    decision = day.decides(signal)
+    assert {"PRICE_BAND", "BELOW_ONE_LOT"} <= set(reasons(decision))
+    assert decision.quantity == 0
+
+
+def test_a_signal_out_of_the_ranking_is_answered_too():
+    day = Day.opens()
+    signal = day.sees(stop="24900", target="25300")
+    assert signal is not None
+    decision = decisions.refuse_unranked(day.loop.desk, signal, place=6, limit=3)
+    assert reasons(decision) == ["NOT_RANKED"]
+    assert decision.reasons[0]["text"] == "Place 6 of this pass; 3 are entered at most."
+
+
+@pytest.mark.parametrize(
+    ("side", "bid", "ask", "limit"),
+    [
+        (Side.BUY, 2_500_000, 2_500_020, "25000.40"),
+        (Side.SELL, 2_500_000, 2_500_020, "24999.80"),
+        (Side.BUY, 2_500_000, 0, "25000.00"),
+        (Side.SELL, 0, 2_500_020, "25000.00"),
+    ],
+)
+def test_the_limit_is_the_far_touch_and_two_ticks_or_the_setups_price_without_one(side, bid, ask, limit):
+    quote = Quote(last_price_paise=2_500_010, bid_paise=bid, ask_paise=ask, exchange_time=None)
+    assert decisions.entry_limit(side, quote, NIFTY, Decimal("25000.00")) == Decimal(limit)
+    assert decisions.entry_limit(side, None, NIFTY, Decimal("25000.00")) == Decimal("25000.00")
+
+
+def test_a_refused_entry_leaves_the_instrument_free_again():
+    day = Day.opens()
+    day.broker.will(Trouble.REFUSED, Role.ENTRY)
+    day.enters()
+    day.run_for(60)
+    assert day.enters().approved
+    assert day.net() == 75

@@ -1,0 +1,219 @@
+"""The one way out: rate, fence, latch and deadline are asked before anything is written."""
+
+from collections.abc import Callable
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+from django.db import transaction
+from django.db.models.signals import post_save
+
+from risk import state
+from tests.days.broker import Trouble
+from tests.days.desk import Day
+from trading import lease, sending
+from trading.broker.base import BrokerRefused, BrokerUnavailable, OutcomeUnknown, SessionExpired
+from trading.core.enums import CommandKind, CommandOutcome, Loop, OrderStatus, PauseReason, Role
+from trading.lease import FenceLost
+from trading.models import Command, Decision, Order
+from trading.sending import BudgetSpent
+
+pytestmark = pytest.mark.django_db
+
+
+def claim(day: Day, **more: bool) -> None:
+    with transaction.atomic():
+        sending.claim(day.loop.desk, **{"opens_risk": True} | more)
+
+
+def sent(day: Day, count: int, seconds_ago: float, role: Role = Role.STOP) -> None:
+    """So many commands at the same moment, of one order that was entered before."""
+    order = Order.objects.filter(role=role).first()
+    assert order is not None
+    number = order.commands.count()
+    moment = day.now - timedelta(seconds=seconds_ago)
+    Command.objects.bulk_create(
+        Command(
+            order=order,
+            number=number + one + 1,
+            kind=CommandKind.MODIFY,
+            purpose="trail",
+            fence=1,
+            intent_at=moment,
+            intent_machine_at=moment,
+        )
+        for one in range(count)
+    )
+
+
+@contextmanager
+def between_intent_and_call(happens: Callable[[], object]):
+    """Something comes up after the intent was written and before the call."""
+
+    def hear(instance: Command, created: bool, **_: object) -> None:
+        if created:
+            happens()
+
+    post_save.connect(hear, sender=Command)
+    try:
+        yield
+    finally:
+        post_save.disconnect(hear, sender=Command)
+
+
+def test_the_eleventh_order_in_a_second_waits():
+    day = Day.opens()
+    day.enters()
+    sent(day, 9, 0.5)
+    claim(day, opens_risk=False)
+    sent(day, 1, 0.5)
+    with pytest.raises(BudgetSpent, match="10 orders in the last second"):
+        claim(day, opens_risk=False)
+    day.run_for(0.6)
+    claim(day, opens_risk=False)
+
+
+def test_the_fifth_entry_in_a_second_waits_and_an_exit_does_not():
+    day = Day.opens()
+    day.enters()
+    sent(day, 4, 0.2, Role.ENTRY)
+    with pytest.raises(BudgetSpent, match="4 entries in the last second"):
+        claim(day)
+    claim(day, opens_risk=False)
+
+
+def test_a_flatten_may_use_the_reserve_of_the_minute():
+    day = Day.opens()
+    day.enters()
+    sent(day, 358, 30)
+    with pytest.raises(BudgetSpent, match="360 orders in the last minute"):
+        claim(day, opens_risk=False)
+    claim(day, opens_risk=False, uses_all=True)
+
+
+def test_the_days_limit_stops_entries_and_keeps_the_rest_for_exits():
+    day = Day.opens()
+    day.enters()
+    sent(day, 4498, 120)
+    with pytest.raises(BudgetSpent, match="4500 orders today"):
+        claim(day)
+    claim(day, opens_risk=False)
+
+
+def test_9_a_loop_whose_lease_was_taken_writes_nothing():
+    day = Day.opens()
+    lease.release(day.loop.desk.lease)
+    assert lease.take(day.account.pk, Loop.ENTRIES, "another host") is not None
+    signal = day.sees(stop="24900", target="25300")
+    with pytest.raises(FenceLost, match="no longer leads ENTRIES"):
+        day.decides(signal)
+    assert (Order.objects.count(), Command.objects.count()) == (0, 0)
+    assert day.broker.asked == []
+
+
+def test_9_a_lease_lost_between_intent_and_call_leaves_the_order_denied_and_unsent():
+    day = Day.opens()
+    signal = day.sees(stop="24900", target="25300")
+
+    def another_takes_over() -> None:
+        lease.release(day.loop.desk.lease)
+        assert lease.take(day.account.pk, Loop.ENTRIES, "another host") is not None
+
+    with between_intent_and_call(another_takes_over):
+        day.decides(signal)
+    (order,) = day.orders(Role.ENTRY)
+    assert (order.status, order.commands.get().outcome) == (OrderStatus.DENIED, CommandOutcome.EXPIRED)
+    assert day.broker.asked == []
+
+
+def test_9_a_latch_between_intent_and_call_holds_an_entry_back():
+    day = Day.opens()
+    signal = day.sees(stop="24900", target="25300")
+    pressed = {"by": "operator", "why": "stop", "now": day.now}
+    with between_intent_and_call(lambda: state.turn_off(day.account.pk, PauseReason.FLATTEN, **pressed)):
+        day.decides(signal)
+    (order,) = day.orders(Role.ENTRY)
+    assert order.status == OrderStatus.DENIED
+    assert order.commands.get().reason == "entries are off: flatten"
+    assert day.broker.asked == []
+
+
+def test_9_a_latch_holds_no_exit_back():
+    day = Day.opens()
+    state.pause(day.account.pk, by="operator", why="lunch", now=day.now)
+    day.enters()
+    assert day.broker.asked == []
+    state.resume(day.account.pk, by="operator", now=day.now)
+    day.run_for(60)
+    signal = day.sees(stop="24900", target="25300")
+    day.decides(signal)
+    state.pause(day.account.pk, by="operator", why="lunch", now=day.now)
+    day.run_for(6)
+    assert day.working() == [("SELL", 75)]
+
+
+def test_9_a_process_that_was_stopped_after_its_intent_never_writes_it():
+    day = Day.opens()
+    signal = day.sees(stop="24900", target="25300")
+    with between_intent_and_call(lambda: day.replayed.clocks.move_by_ms(600)):
+        day.decides(signal)
+    (order,) = day.orders(Role.ENTRY)
+    assert order.status == OrderStatus.DENIED
+    assert order.commands.get().reason.endswith("the deadline is 500 ms")
+    assert day.broker.asked == []
+    assert Decision.objects.get().approved
+
+
+def test_9_a_pause_set_while_the_lease_was_lost_stays():
+    day = Day.opens()
+    state.pause(day.account.pk, by="operator", why="kill", now=day.now)
+    lease.release(day.loop.desk.lease)
+    day.restarts()
+    day.run_for(3)
+    assert state.reasons_off(day.account.pk) == {PauseReason.OPERATOR}
+    assert [one["reason"] for one in day.enters().reasons] == ["ENTRIES_OFF"]
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome", "reason"),
+    [
+        (BrokerRefused("no"), CommandOutcome.REFUSED, "no"),
+        (BrokerUnavailable("429"), CommandOutcome.REFUSED, "not sent: 429"),
+        (SessionExpired("log in"), CommandOutcome.REFUSED, "not sent: log in"),
+        (OutcomeUnknown("time-out"), CommandOutcome.UNKNOWN, "time-out"),
+    ],
+)
+def test_a_call_ends_accepted_refused_or_unknown(error, outcome, reason):
+    day = Day.opens()
+
+    def call() -> str:
+        raise error
+
+    answer = sending.carry_out(day.desk, call, opens_risk=False, intent_s=day.desk.clocks.monotonic_s())
+    assert (answer.outcome, answer.reason) == (outcome, reason)
+
+
+def test_an_error_nobody_foresaw_is_no_refusal():
+    day = Day.opens()
+
+    def call() -> str:
+        raise TypeError("string indices must be integers")
+
+    with pytest.raises(TypeError):
+        sending.carry_out(day.desk, call, opens_risk=True, intent_s=day.desk.clocks.monotonic_s())
+
+
+def test_a_429_on_an_entry_is_final_and_the_signal_is_spent():
+    day = Day.opens()
+    day.broker.will(Trouble.UNAVAILABLE, Role.ENTRY)
+    day.enters(within_s=30)
+    assert [order.status for order in day.orders(Role.ENTRY)] == [OrderStatus.REJECTED]
+    assert day.broker.asked == [("place", Role.ENTRY)]
+
+
+def test_a_latency_is_kept_with_its_command():
+    day = Day.opens()
+    day.enters()
+    latency = Command.objects.get(order__role=Role.ENTRY).latency_ms
+    assert latency is not None
+    assert 16 <= latency <= 400

@@ -1,0 +1,110 @@
+"""Each execution counts once; a trade's result is its fills less its charges."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from tests.days.desk import Day
+from trading import trades
+from trading.core.enums import Role
+from trading.core.values import FillReport
+from trading.models import Fill, Order, Trade
+
+pytestmark = pytest.mark.django_db
+
+
+def entry_fill(day: Day) -> FillReport:
+    return day.broker.fill_reports()[0]
+
+
+def test_6_an_execution_told_twice_is_applied_once():
+    day = Day.opens()
+    day.enters()
+    assert trades.apply_fill(day.desk, entry_fill(day)) is None
+    assert Fill.objects.count() == 1
+    assert day.trades()[0].entered_quantity == 75
+
+
+def test_an_execution_of_an_order_that_is_not_ours_is_left_alone():
+    day = Day.opens()
+    day.enters()
+    report = replace(entry_fill(day), broker_order_id="999", broker_trade_id="1")
+    assert trades.apply_fill(day.desk, report) is None
+    assert (Fill.objects.count(), day.trades()[0].entered_quantity) == (1, 75)
+
+
+def test_the_database_refuses_the_same_execution_twice():
+    day = Day.opens()
+    day.enters()
+    fill = Fill.objects.get()
+    fill.pk = None
+    with pytest.raises(IntegrityError, match="fill_applied_once"), transaction.atomic():
+        fill.save(force_insert=True)
+
+
+def test_the_database_refuses_a_second_open_trade_in_an_instrument():
+    day = Day.opens()
+    day.enters()
+    (trade,) = day.trades()
+    trade.pk = None
+    with pytest.raises(IntegrityError, match="one_open_trade_per_instrument"), transaction.atomic():
+        trade.save(force_insert=True)
+
+
+def test_the_database_refuses_a_trade_that_was_turned_round():
+    day = Day.opens()
+    day.enters()
+    with pytest.raises(IntegrityError, match="trade_never_reversed"), transaction.atomic():
+        Trade.objects.update(exited_quantity=76)
+
+
+def test_the_result_is_the_fills_less_charges_to_the_paisa():
+    day = Day.opens()
+    day.enters()
+    day.price_goes_to("25310")
+    day.run_for(3)
+    (trade,) = day.trades()
+    assert [(fill.side, fill.quantity, fill.price) for fill in trade.fills.order_by("pk")] == [
+        ("BUY", 75, Decimal("25000.10")),
+        ("SELL", 75, Decimal("25309.90")),
+    ]
+    assert trade.gross_inr == Decimal("23235.00")
+    # Bought for 18,75,007.50: 20 + 34.31 + 1.88 + GST 10.11 + stamp 37.50 = 103.80. Sold for 18,98,242.50:
+    # 20 + 34.74 + 1.90 + GST 10.19 + STT 949.12 = 1,015.95.
+    assert trade.charges_inr == Decimal("1119.75")
+    assert trade.net_inr == Decimal("22115.25")
+
+
+def test_charges_are_per_order_however_many_executions_it_took():
+    day = Day.opens()
+    day.market.offers(25, 25, 25)
+    day.run_for(3)
+    day.enters()
+    (trade,) = day.trades()
+    assert [fill.quantity for fill in trade.fills.all()] == [25, 25, 25]
+    assert 40 < trades.charges_of_fills(trade) < 120
+
+
+def test_a_trade_stays_open_while_its_entry_may_still_fill():
+    day = Day.opens()
+    day.enters()
+    Order.objects.filter(role=Role.ENTRY).update(status="PARTIALLY_FILLED")
+    Trade.objects.update(exited_quantity=75)
+    assert not trades.close_if_flat(day.desk, day.trades()[0])
+    Order.objects.filter(role=Role.ENTRY).update(status="CANCELED")
+    assert trades.close_if_flat(day.desk, day.trades()[0])
+    assert not trades.close_if_flat(day.desk, day.trades()[0])
+
+
+def test_a_fill_that_would_turn_the_trade_round_is_reported_and_blocks_no_other():
+    day = Day.opens()
+    day.enters()
+    (stop,) = day.orders(Role.STOP)
+    wrong = replace(
+        entry_fill(day), broker_order_id=stop.broker_order_id, broker_trade_id="x", quantity=100
+    )
+    with pytest.raises(IntegrityError, match="trade_never_reversed"), transaction.atomic():
+        trades.apply_fill(day.desk, wrong)
+    assert day.trades()[0].exited_quantity == 0
