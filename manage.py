@@ -18,6 +18,8 @@ COMMANDS_WITHOUT_SERVERS = {
     "simulate",
     "exchange",
 }
+#: longer than a clean end of both takes; whoever else uses them keeps them up
+SERVERS_STOP_WITHIN_S = 6.0
 
 
 def main() -> None:
@@ -28,12 +30,17 @@ def main() -> None:
     if "DATABASE_URL" in os.environ or not needs_servers or {"--help", "--direct"} & set(sys.argv):
         execute_from_command_line(sys.argv)
         return
+    data_dir = embedded.default_data_dir()
     try:
-        with embedded.use_servers(embedded.default_data_dir()) as servers:
+        with embedded.use_servers(data_dir) as servers:
             servers.export(os.environ)
             execute_from_command_line(sys.argv)
     except embedded.ServersError as error:
         sys.exit(f"{error}")
+    finally:
+        if sys.argv[1:2] == ["paper"]:
+            # When `make paper` is back at the prompt, nothing of it runs any more.
+            embedded.wait_until_stopped(data_dir, timeout_s=SERVERS_STOP_WITHIN_S)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
+import psutil
 import psycopg
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -170,20 +171,16 @@ def shared_environ(var_dir: Path, environ: Mapping[str, str]) -> Iterator[None]:
 
 def memory_mb(var_dir: Path) -> dict[str, float]:
     """Proportional set size of each process of the running system, MB by name. Linux only."""
-    import psutil
-
     found: dict[str, float] = {}
     roots = [pid for pid in (running_pid(var_dir), *_keeper_pids(var_dir)) if pid is not None]
     for root in roots:
         for process in [psutil.Process(root), *psutil.Process(root).children(recursive=True)]:
-            name = f"{process.pid} {_short_name(process.cmdline() or [process.name()])}"
+            name = f"{process.pid} {_short_name(process)}"
             found[name] = _pss_mb(process.pid)
     return found
 
 
 def _keeper_pids(var_dir: Path) -> Sequence[int]:
-    import psutil
-
     return [
         process.pid
         for process in psutil.process_iter(["cmdline"])
@@ -199,12 +196,13 @@ def _pss_mb(pid: int) -> float:
     return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("Pss:")), 0.0)
 
 
-def _short_name(words: Sequence[str]) -> str:
-    names = ("strategy@%h", "watcher@%h", "standby@%h", "worker@%h", "beat", "exchange", "uvicorn", "paper")
-    for name in (*names, "aitrapp_site.keeper"):
-        if name in words:
-            return name.removesuffix("@%h").removeprefix("aitrapp_site.")
-    return " ".join(words)[:40]
+def _short_name(process: psutil.Process) -> str:
+    """A worker's own name, else the telling word of its command."""
+    if process.name() in ("strategy", "watcher", "worker"):
+        return process.name()
+    words = process.cmdline() or [process.name()]
+    names = ("beat", "trading.exchange", "uvicorn", "paper", "aitrapp_site.keeper")
+    return next((name for name in names if name in words), " ".join(words)[:40])
 
 
 def _write_private(path: Path, text: str) -> None:

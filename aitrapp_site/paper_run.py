@@ -18,7 +18,7 @@ from django.db import connection
 from aitrapp_site import embedded, paper
 from aitrapp_site.clocks import MachineClocks
 from aitrapp_site.paper import CannotStart
-from aitrapp_site.supervisor import Process, Supervisor, child_environ
+from aitrapp_site.supervisor import Process, Supervisor
 from reporting import burnin, text
 from risk import state
 from risk.models import BurninDay
@@ -108,7 +108,7 @@ class PaperRun:
         self._variables = self._environ()
         self.supervisor = Supervisor(
             processes=list(processes),
-            environ=child_environ(self._variables),
+            variables=self._variables,
             project_dir=settings.BASE_DIR,
             out_dir=settings.LOG_DIR,
         )

@@ -5,7 +5,7 @@ connection and a lease of its own.
 """
 
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
@@ -41,7 +41,9 @@ log = structlog.get_logger(__name__)
 #: with no frame for so long the venue is asked what time it is
 QUIET_S: Final = 0.5
 #: how often the strategy loop looks whether somebody leads the exits
-LOOK_AT_EXITS_S: Final = 1.5
+LOOK_AT_EXITS_S: Final = 1.0
+#: its leader notes working passes every 1.5 s
+EXITS_PASS_WITHIN: Final = timedelta(seconds=4)
 STRATEGY, WATCHER = "strategy", "watcher"
 
 
@@ -132,7 +134,7 @@ class StrategyWork(_DayWork):
         self._looked_s = now_s
         account_id, now = self.desk.account.pk, self.desk.clocks.machine_now()
         is_led = Lease.objects.filter(
-            account_id=account_id, loop=Loop.EXITS, expires_at__gte=Now(), pass_at__isnull=False
+            account_id=account_id, loop=Loop.EXITS, expires_at__gte=Now(), pass_at__gte=Now() - EXITS_PASS_WITHIN
         ).exists()
         if is_led:
             state.lift(account_id, PauseReason.LEASE, by="entries loop", now=now)

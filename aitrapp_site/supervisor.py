@@ -13,6 +13,8 @@ from typing import Final
 
 import structlog
 
+from aitrapp_site import forking
+from aitrapp_site.forking import Fork
 from aitrapp_site.keeper import Wake
 from aitrapp_site.private_servers import die_with_parent
 
@@ -34,7 +36,7 @@ class Process:
     #: for /bin/sh
     command: str
     starts: int = 0
-    _child: subprocess.Popen[bytes] | None = None
+    _child: subprocess.Popen[bytes] | Fork | None = None
     _started_s: float = 0.0
     _pause_s: float = RESTART_PAUSE_S
     _start_at_s: float = 0.0
@@ -51,16 +53,17 @@ class Process:
 
 @dataclass(slots=True)
 class Supervisor:
-    """`environ` is what the processes get; their output goes to `<name>.out` in `out_dir`."""
+    """`variables` are what the processes get beside our own environment; `<name>.out` in `out_dir` gets their output."""
 
     processes: list[Process]
-    environ: Mapping[str, str]
+    variables: Mapping[str, str]
     project_dir: Path
     out_dir: Path
     wake: Wake = field(default_factory=Wake)
 
     def start(self) -> None:
         self.out_dir.mkdir(parents=True, exist_ok=True)
+        forking.preload()
         for process in self.processes:
             self.out_file(process).write_bytes(b"")
             self._start(process)
@@ -109,19 +112,26 @@ class Supervisor:
 
     def _start(self, process: Process) -> None:
         process._start_at_s = 0.0
+        arguments = forking.worker_arguments(process.command)
+        if arguments is not None:
+            process._child = Fork(process.name, arguments, self.variables, self.out_file(process))
+        else:
+            process._child = self._spawn(process)
+        process.starts += 1
+        process._started_s = time.monotonic()
+
+    def _spawn(self, process: Process) -> subprocess.Popen[bytes]:
         with self.out_file(process).open("ab") as out:
-            process._child = subprocess.Popen(
+            return subprocess.Popen(
                 ["/bin/sh", "-c", f"exec {process.command}"],
                 cwd=self.project_dir,
-                env=dict(self.environ),
+                env=child_environ(self.variables),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
                 start_new_session=True,
                 preexec_fn=die_with_parent(signal.SIGKILL),  # noqa: PLW1509  # one thread here
             )
-        process.starts += 1
-        process._started_s = time.monotonic()
 
     def _signal(self, process: Process, number: signal.Signals) -> None:
         if process._child is not None:

@@ -3,6 +3,8 @@
 Everything here reduces a position, so nothing here asks whether entries are on.
 """
 
+from django.db.models import Sum
+
 from oco.groups import LiveGroup
 from oco.models import OcoGroup, OcoLeg
 from oco.views import (
@@ -150,8 +152,10 @@ def _finish(desk: Desk, row: OcoGroup, reason: ExitReason | None) -> None:
 
 def close_trade(desk: Desk, trade: Trade) -> None:
     """Close the trade when its last group is closed and its fills are all told."""
-    if not OcoGroup.objects.filter(trade=trade, closed_at=None).exists():
-        trades.close_if_flat(desk, trade)
+    mine = OcoGroup.objects.filter(trade=trade)
+    if not mine.filter(closed_at=None).exists():
+        taken = mine.aggregate(units=Sum("taken_by_others_quantity", default=0))["units"]
+        trades.close_if_flat(desk, trade, taken)
 
 
 def cancel_entries(desk: Desk, waiting: list[Order]) -> int:

@@ -5,7 +5,7 @@ This is the one owner of "entry filled → children". What to do is decided in `
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db import transaction
@@ -35,6 +35,10 @@ from trading.core.values import InstrumentSpec, Plan, Quote
 from trading.desk import Desk
 from trading.market import instruments
 from trading.models import Command, Order, Trade
+
+
+#: a command that ended so may still be answered by the book
+UNANSWERED = frozenset({CommandOutcome.PENDING, CommandOutcome.ACCEPTED, CommandOutcome.UNKNOWN})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -158,9 +162,9 @@ def live(desk: Desk, policy: ExitPolicy) -> list[LiveGroup]:
     )
     if not rows:
         return []
-    exits: dict[tuple[int, int], list[Order]] = {}
-    for order in _exit_orders([row.entry_order_id for row in rows]):
-        exits.setdefault((order.entry_id or 0, order.group_number or 0), []).append(order)
+    exits: dict[tuple[int, int], list[tuple[Order, _Changes]]] = {}
+    for order, changes in _exit_orders([row.entry_order_id for row in rows]):
+        exits.setdefault((order.entry_id or 0, order.group_number or 0), []).append((order, changes))
     siblings = _targets_filled([row.entry_order_id for row in rows])
     found = []
     for row in rows:
@@ -168,7 +172,7 @@ def live(desk: Desk, policy: ExitPolicy) -> list[LiveGroup]:
         spec = instruments.spec_of(entry.exchange, entry.tradingsymbol, entry.trading_date)
         mine = exits.get((row.entry_order_id, row.number), [])
         view = _view(row, mine, spec, sibling_target_filled=row.entry_order_id in siblings)
-        found.append(LiveGroup(row, view, spec, mine[-1] if mine else None))
+        found.append(LiveGroup(row, view, spec, mine[-1][0] if mine else None))
     return found
 
 
@@ -241,31 +245,34 @@ def _make_legs(row: OcoGroup, plan_id: str, slice: int) -> None:
     )
 
 
-def _exit_orders(entry_ids: list[int]) -> QuerySet[Order]:
-    """All exit orders of these entries, oldest first, with what the plan must know of their commands."""
-    open_change = Command.objects.filter(
-        order=OuterRef("pk"),
-        kind=CommandKind.MODIFY,
-        confirmed_at=None,
-        outcome__in=[CommandOutcome.PENDING, CommandOutcome.ACCEPTED, CommandOutcome.UNKNOWN],
-    )
-    open_cancel = Command.objects.filter(
-        order=OuterRef("pk"),
-        kind=CommandKind.CANCEL,
-        outcome__in=[CommandOutcome.PENDING, CommandOutcome.ACCEPTED, CommandOutcome.UNKNOWN],
-    )
-    changes = Q(commands__kind=CommandKind.MODIFY)
-    return (
-        Order.objects.filter(entry_id__in=entry_ids)
-        .annotate(
-            trails=Count("commands", filter=changes & Q(commands__purpose="trail")),
-            resizes=Count("commands", filter=changes & Q(commands__purpose="resize")),
-            closings=Count("commands", filter=changes & Q(commands__purpose="close")),
-            changed_at=Max("commands__intent_machine_at", filter=~Q(commands__kind=CommandKind.PLACE)),
-            change_open=Exists(open_change) | Exists(open_cancel),
-        )
-        .order_by("pk")
-    )
+@dataclass(slots=True)
+class _Changes:
+    """What the plan must know of an order's modify and cancel commands."""
+
+    trails: int = 0
+    resizes: int = 0
+    closings: int = 0
+    changed_at: datetime | None = None
+    is_open: bool = False
+
+    def add(self, kind: str, purpose: str, outcome: str, confirmed_at: datetime | None, at: datetime) -> None:
+        if kind == CommandKind.MODIFY:
+            self.trails += purpose == "trail"
+            self.resizes += purpose == "resize"
+            self.closings += purpose == "close"
+        self.changed_at = at if self.changed_at is None else max(self.changed_at, at)
+        self.is_open |= confirmed_at is None and outcome in UNANSWERED
+
+
+def _exit_orders(entry_ids: list[int]) -> list[tuple[Order, _Changes]]:
+    """All exit orders of these entries, oldest first, with their changes. Two plain queries: they run all day."""
+    found = list(Order.objects.filter(entry_id__in=entry_ids).order_by("pk"))
+    changes = {order.pk: _Changes() for order in found}
+    commands = Command.objects.filter(order_id__in=changes).exclude(kind=CommandKind.PLACE).order_by()
+    columns = ("order_id", "kind", "purpose", "outcome", "confirmed_at", "intent_machine_at")
+    for order_id, *facts in commands.values_list(*columns) if found else ():
+        changes[order_id].add(*facts)
+    return [(order, changes[order.pk]) for order in found]
 
 
 def _targets_filled(entry_ids: list[int]) -> set[int]:
@@ -274,8 +281,7 @@ def _targets_filled(entry_ids: list[int]) -> set[int]:
     return set(done.values_list("entry_order_id", flat=True))
 
 
-def _exit_view(order: Order, attempt: int) -> ExitView:
-    facts = vars(order)  # the annotations of _exit_orders
+def _exit_view(order: Order, changes: _Changes, attempt: int) -> ExitView:
     return ExitView(
         client_order_id=order.client_order_id,
         role=Role(order.role),
@@ -285,23 +291,23 @@ def _exit_view(order: Order, attempt: int) -> ExitView:
         filled_quantity=order.filled_quantity,
         price_paise=to_paise(order.price),
         trigger_price_paise=to_paise(order.trigger_price),
-        has_unconfirmed_change=facts["change_open"] and order.status not in order_states.CLOSED,
-        trails=facts["trails"],
-        resizes=facts["resizes"],
-        closings=facts["closings"],
+        has_unconfirmed_change=changes.is_open and order.status not in order_states.CLOSED,
+        trails=changes.trails,
+        resizes=changes.resizes,
+        closings=changes.closings,
         attempt=attempt,
         submitted_at=order.asked_machine_at,
         first_seen_at=order.first_seen_machine_at,
-        changed_at=facts["changed_at"],
+        changed_at=changes.changed_at,
         triggered_at=order.triggered_machine_at,
         books_without=order.books_without,
     )
 
 
 def _view(
-    row: OcoGroup, mine: list[Order], spec: InstrumentSpec, *, sibling_target_filled: bool
+    row: OcoGroup, mine: list[tuple[Order, _Changes]], spec: InstrumentSpec, *, sibling_target_filled: bool
 ) -> GroupView:
-    exits = [_exit_view(order, attempt) for attempt, order in enumerate(mine)]
+    exits = [_exit_view(order, changes, attempt) for attempt, (order, changes) in enumerate(mine)]
     entry = row.entry_order
     average = entry.average_price.quantize(Decimal("0.01"))
     return GroupView(

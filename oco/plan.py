@@ -4,8 +4,9 @@ The rules this module holds, in this order:
 
 - A group has one exit order that may fill. At most one action of a call concerns it; the others cancel
   earlier orders seen alive.
-- A second stop is never placed. Where the exit is gone and units are left, a closing LIMIT is placed for
-  exactly those.
+- A second stop is never placed beside a stop. Where the exit is gone and units are left, a closing LIMIT is
+  placed for exactly those. Where nobody knows whether that one exists, a stop guards the position beside it:
+  if the closing order still comes, the stop is cancelled; a second closing order would turn the position.
 - An exit that has begun to fill, or is a closing LIMIT, is re-priced and never resized: whether a broker
   reads a new quantity as the total or as what is pending is not known. Units that arrive late (the entry
   filled on) make it close at once and are closed by an order of their own as soon as it is done; an order
@@ -124,6 +125,9 @@ def _exit_for_the_rest(
     # A live stray already covers the rest; with another order beside it both could fill.
     if any(stray.is_working for stray in group.exits_unknown):
         return None
+    if _may_close_late(group):
+        is_due = _is_past(exit_order.submitted_at, policy.hanging_again_s, now)
+        return _guard(group, market, policy) if is_due else None
     if exit_order.role is Role.EXIT and exit_order.status is not OrderStatus.FILLED:
         doubled = policy.hanging_again_s * 2 ** max(exit_order.attempt - 1, 0)
         if not _is_past(exit_order.submitted_at, min(doubled, policy.place_again_max_s), now):
@@ -138,18 +142,44 @@ def _step_on_its_way(
 
     Only a stop is given up before it is known to be lost: arriving late it rests behind its trigger and is
     cancelled on sight. A closing order arriving late would fill and turn the position round, so LOST is
-    waited for.
+    waited for, with a stop beside it meanwhile.
     """
     if exit_order.role is not Role.STOP:
+        return _guard(group, market, policy) if _is_given_up(exit_order, policy, now) else None
+    if not _is_given_up(exit_order, policy, now):
         return None
+    if _may_close_late(group):
+        return _guard(group, market, policy)
+    return _place(group, market, policy, _closing_reason(group))
+
+
+def _is_given_up(exit_order: ExitView, policy: ExitPolicy, now: datetime) -> bool:
+    """Sent long ago, and either in no book or still only on its way to the exchange."""
     if exit_order.first_seen_at is not None:
-        is_given_up = _is_past(exit_order.submitted_at, policy.pending_after_s, now)
-    else:
-        is_given_up = (
-            _is_past(exit_order.submitted_at, policy.unknown_after_s, now)
-            and exit_order.books_without >= policy.books_to_trust_absence
-        )
-    return _place(group, market, policy, _closing_reason(group)) if is_given_up else None
+        return _is_past(exit_order.submitted_at, policy.pending_after_s, now)
+    return (
+        _is_past(exit_order.submitted_at, policy.unknown_after_s, now)
+        and exit_order.books_without >= policy.books_to_trust_absence
+    )
+
+
+def _may_close_late(group: GroupView) -> bool:
+    """An earlier closing order has neither been seen nor declared lost: it may still arrive and fill."""
+    return any(stray.role is Role.EXIT for stray in group.exits_unknown)
+
+
+def _guard(group: GroupView, market: MarketView, policy: ExitPolicy) -> RestStop:
+    """A stop beside a closing order of unknown fate; behind the market where the plan's own was passed."""
+    side, grid = group.exit_side, group.grid
+    trigger = stop_trigger_paise(group.stop_paise, grid)
+    if market.is_fresh(policy) and is_through(side, market.last_paise, trigger):
+        away = policy.through_ticks * grid.tick_size_paise
+        trigger = stop_trigger_paise(market.last_paise + side.sign * away, grid)
+    return RestStop(
+        quantity=group.position_quantity,
+        trigger_paise=trigger,
+        limit_paise=stop_limit_paise(side, trigger, policy, grid),
+    )
 
 
 def _shrink(group: GroupView, exit_order: ExitView, policy: ExitPolicy, now: datetime) -> Action | None:
@@ -166,6 +196,8 @@ def _step_of_resting_stop(
     group: GroupView, exit_order: ExitView, market: MarketView, policy: ExitPolicy, now: datetime
 ) -> Action | None:
     if _is_settling(exit_order, policy.modify_confirm_s, now):
+        return None
+    if _may_close_late(group):
         return None
     if group.close_reason is not None or group.state is GroupState.CLOSING:
         return _close(group, exit_order, market, policy, now, _closing_reason(group))

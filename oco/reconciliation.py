@@ -7,13 +7,14 @@ book explains it, or when two looks in a row agree on it.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from django.db.models import F
 
 from oco.groups import LiveGroup
 from oco.models import OcoGroup
 from risk import state
-from trading.core.enums import PauseReason
+from trading.core.enums import OrderStatus, PauseReason
 from trading.core.values import OrderReport, PositionReport
 from trading.desk import Desk
 
@@ -21,6 +22,8 @@ from trading.desk import Desk
 Holding = tuple[str, str, str]
 
 BY = "reconciliation"
+#: the broker's positions may show the past up to this long
+BOOKS_LAG = timedelta(seconds=6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,21 @@ def held_at(reports: Iterable[PositionReport]) -> dict[Holding, int]:
     return {
         (report.exchange.value, report.tradingsymbol, report.product): report.quantity for report in reports
     }
+
+
+def is_held(desk: Desk, group: LiveGroup, quantity: int) -> bool:
+    """Whether the broker's own positions say that so many units of a group are there to be closed.
+
+    Asked before a new closing order, whose predecessor ended for a reason that may be somebody else's.
+    """
+    last, now = group.exit_order, desk.clocks.market_now()
+    if last is not None and last.status == OrderStatus.CANCELED and not last.commands.filter(kind="CANCEL").exists():
+        # Not we took it out. Whoever did may have closed the position too, and the books lag.
+        if last.closed_at is not None and now - last.closed_at < BOOKS_LAG:
+            return False
+    entry = group.row.entry_order
+    net = held_at(desk.broker.position_reports()).get((entry.exchange, entry.tradingsymbol, entry.product), 0)
+    return net * group.view.side.sign >= quantity
 
 
 @dataclass(slots=True)

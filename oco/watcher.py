@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from oco import books, day, exits, flatten, groups, reading
+from oco import books, day, exits, flatten, groups, reading, reconciliation
 from oco import plan as oco_plan
 from oco.books import BookRead
 from oco.day import DayRow
@@ -17,7 +17,7 @@ from oco.groups import LiveGroup
 from oco.models import Flatten
 from oco.reading import ReadingPlan
 from oco.reconciliation import Holding, Reconciler
-from oco.views import ExitPolicy, MarketView
+from oco.views import ExitPolicy, MarketView, PlaceExit
 from risk import state
 from risk.limits import Limits
 from trading import account, orders, trades
@@ -176,7 +176,11 @@ class OrderWatcher:
         if unsettled:
             self._book = None
         for broker_order_id in self.reads.orders_due(now):
-            changed += books.read_order(self.desk, broker_order_id)
+            found = books.read_order(self.desk, broker_order_id)
+            if not found and not orders.is_known(self.desk, broker_order_id):
+                # Somebody else's order: what it did to our positions is looked at in this very pass.
+                self.reads.read_all_now(now)
+            changed += found
         if self.reads.whole_due(now, self._book_every(is_unsettled=bool(unsettled))):
             changing = {
                 group.exit_order.pk
@@ -309,6 +313,11 @@ class OrderWatcher:
     def _act(self, group: LiveGroup, view: MarketView, done: WatchPass) -> None:
         now = self.desk.clocks.machine_now()
         for action in oco_plan.next_actions(group.view, view, self.policy, now):
+            if isinstance(action, PlaceExit) and not reconciliation.is_held(self.desk, group, action.quantity):
+                # Somebody else may have closed it: a new exit would turn it round. The next look tells.
+                self.reads.read_all_now(now)
+                self._read_at = None
+                continue
             self._book = None
             exits.perform(self.desk, group, action)
             done.actions_performed += 1

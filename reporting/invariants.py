@@ -291,7 +291,10 @@ def _broker_ids(trade: TradeFact) -> list[str]:
 
 
 def _result_inr(trade: TradeFact, told: list[FillReport]) -> tuple[Decimal, Decimal]:
-    """Gross and charges in rupees from the broker's fills; charges are per executed order."""
+    """Gross and charges in rupees from the broker's fills; charges are per executed order.
+
+    Units that somebody else's order closed count at the average entry price.
+    """
     gross = Decimal(0)
     values: dict[tuple[str, Side], Decimal] = {}
     for fill in told:
@@ -299,6 +302,10 @@ def _result_inr(trade: TradeFact, told: list[FillReport]) -> tuple[Decimal, Deci
         gross -= fill.side.sign * worth
         key = (fill.broker_order_id, fill.side)
         values[key] = values.get(key, Decimal(0)) + worth
+    taken = trade.entered_quantity - trade.exited_quantity
+    if taken and trade.entered_quantity:
+        entered = sum((worth for (_, side), worth in values.items() if side is trade.side), Decimal(0))
+        gross += trade.side.sign * entered / trade.entered_quantity * taken
     notes = (
         charges_of_value(
             trade.segment,

@@ -115,7 +115,7 @@ def position(trade: Trade, book: DayBook, ticks: TickSnapshot | None) -> Part:
         "last_price": to_inr(price_paise) if price_paise else None,
         "pnl_inr": only.result_inr(quotes_of(ticks)).quantize(PAISA) if price_paise else None,
         "opened_at": trade.opened_at,
-        "groups": [group(row) for row in trade.groups.all()],
+        "groups": [group(row) for row in sorted(trade.groups.all(), key=lambda row: row.number)],
     }
 
 

@@ -45,6 +45,11 @@ def holdings(desk: Desk) -> set[tuple[str, str, str]]:
     return set(of_session(desk).values_list("exchange", "tradingsymbol", "product").distinct().order_by())
 
 
+def is_known(desk: Desk, broker_order_id: str) -> bool:
+    """Whether an order of the broker's book is one of ours whose id we know."""
+    return of_session(desk).filter(broker_order_id=broker_order_id).exists()
+
+
 def unresolved(desk: Desk) -> QuerySet[Order]:
     """Orders that may still change: in flight, open, or LOST (which stays watched until the day ends)."""
     return of_session(desk).filter(status__in=[*order_states.OPEN, *order_states.IN_FLIGHT, OrderStatus.LOST])

@@ -103,11 +103,15 @@ def estimate_missing(desk: Desk) -> int:
     return sum(apply_fill(desk, _estimate(order)) is not None for order in _untold(desk))
 
 
-def close_if_flat(desk: Desk, trade: Trade) -> bool:
-    """Close a trade whose quantities match and whose entry can bring no more; books P&L and charges."""
+def close_if_flat(desk: Desk, trade: Trade, taken_by_others: int = 0) -> bool:
+    """Close a trade whose quantities match and whose entry can bring no more; books P&L and charges.
+
+    `taken_by_others` are units that somebody else's order closed: they are out, their result is not ours.
+    """
     with transaction.atomic():
         trade = Trade.objects.select_for_update(of=("self",)).get(pk=trade.pk)
-        if trade.closed_at or not trade.entered_quantity or trade.entered_quantity != trade.exited_quantity:
+        left = trade.entered_quantity - trade.exited_quantity - taken_by_others
+        if trade.closed_at or not trade.entered_quantity or left > 0:
             return False
         last = trade.fills.order_by("-filled_at").first()
         if last is None or _entry_may_fill(trade):
@@ -119,9 +123,14 @@ def close_if_flat(desk: Desk, trade: Trade) -> bool:
 
 
 def price_result(trade: Trade) -> None:
-    """Set gross, charges and net from the trade's fills. Charges are per executed order, as the broker books them."""
+    """Set gross, charges and net from the trade's fills. Charges are per executed order, as the broker books them.
+
+    Units that none of our exits closed count at the average entry price: no result of ours.
+    """
     sign = Side(trade.side).sign
-    gross = sign * (trade.exit_value_inr - trade.entry_value_inr)
+    taken = trade.entered_quantity - trade.exited_quantity
+    taken_value = trade.entry_value_inr / trade.entered_quantity * taken if taken else Decimal(0)
+    gross = sign * (trade.exit_value_inr + taken_value - trade.entry_value_inr)
     trade.gross_inr = gross.quantize(PAISA, rounding=ROUND_HALF_UP)
     trade.charges_inr = charges_of_fills(trade)
     trade.net_inr = trade.gross_inr - trade.charges_inr

@@ -23,6 +23,8 @@ from aitrapp_site.settings import BASE_DIR
 
 #: what the tests' own environment must not hand down
 OURS = re.compile(r"^(DATABASE_URL|REDIS_URL|KITE_|EXCHANGE_|AITRAPP_|DJANGO_|SECRET_KEY|WEB_|PYTEST)")
+#: processes that are forks of the supervisor and name themselves
+FORKS = ("strategy", "watcher", "worker")
 _pause = Event()
 
 
@@ -102,9 +104,6 @@ class PaperProcess:
     def processes(self) -> dict[str, psutil.Process]:
         """What runs in this folder, by name, the private servers included."""
         words = {
-            "strategy@%h": "strategy",
-            "watcher@%h": "watcher",
-            "worker@%h": "worker",
             "beat": "beat",
             "trading.exchange": "exchange",
             "uvicorn": "web",
@@ -115,7 +114,8 @@ class PaperProcess:
         found: dict[str, psutil.Process] = {}
         for process in self._mine():
             line = process.info["cmdline"]
-            name = next((words[word] for word in words if word in line), None)
+            name = process.info["name"] if process.info["name"] in FORKS else None
+            name = name or next((words[word] for word in words if word in line), None)
             if name is None and "valkey" in " ".join(line):
                 name = "Valkey"
             if name is not None:
@@ -128,7 +128,7 @@ class PaperProcess:
     def _mine(self) -> list[psutil.Process]:
         mark = str(self.var_dir)
         found = []
-        for process in psutil.process_iter(["cmdline", "status"]):
+        for process in psutil.process_iter(["name", "cmdline", "status"]):
             if process.pid == os.getpid() or not process.info["cmdline"]:
                 continue
             try:

@@ -61,8 +61,18 @@ def sign_in(page) -> None:
     page.wait_for_selector("#positions tbody tr td.last")
 
 
+def pause_and_resume(page) -> None:
+    page.click("#pause")
+    page.wait_for_function("document.querySelector('#entries').textContent === 'OFF'")
+    assert "operator: console (operator)" in page.inner_text("#entries-why")
+    page.click("#resume")
+    page.wait_for_function("document.querySelector('#entries').textContent === 'ON'")
+
+
 @needs_chromium
-def test_an_operator_signs_in_sees_prices_move_flattens_and_sees_the_verdict(page, script_errors, tmp_path):
+def test_an_operator_sees_prices_move_pauses_resumes_flattens_and_sees_the_verdict(
+    page, script_errors, tmp_path
+):
     sign_in(page)
     assert page.inner_text("#mode") == "PAPER"
     assert "NIFTY26NOVFUT" in page.inner_text("#positions tbody")
@@ -75,6 +85,7 @@ def test_an_operator_signs_in_sees_prices_move_flattens_and_sees_the_verdict(pag
         arg=before,
     )
     assert page.is_hidden("#stale")
+    pause_and_resume(page)
     page.click("#flatten")
     page.click("#confirm-yes")
     page.wait_for_function("document.querySelector('#answer').textContent.startsWith('FLAT in')")
@@ -82,17 +93,6 @@ def test_an_operator_signs_in_sees_prices_move_flattens_and_sees_the_verdict(pag
     assert "flatten" in page.inner_text("#entries-why")
     assert "everything of ours: FLAT after" in page.inner_text("#verdict")
     page.screenshot(path=os.environ.get("BROWSER_SCREENSHOT", tmp_path / "console.png"))
-    assert script_errors == []
-
-
-@needs_chromium
-def test_an_operator_pauses_and_resumes_and_sees_it(page, script_errors):
-    sign_in(page)
-    page.click("#pause")
-    page.wait_for_function("document.querySelector('#entries').textContent === 'OFF'")
-    assert "operator: console (operator)" in page.inner_text("#entries-why")
-    page.click("#resume")
-    page.wait_for_function("document.querySelector('#entries').textContent === 'ON'")
     assert script_errors == []
 
 

@@ -78,7 +78,9 @@ class TroubledBroker:
         return self._write("place", request.role, lambda: self.paper.place(request))
 
     def modify(self, broker_order_id: str, change: OrderChange) -> None:
-        self._write("modify", self._known(broker_order_id), lambda: self.paper.modify(broker_order_id, change))
+        self._write(
+            "modify", self._known(broker_order_id), lambda: self.paper.modify(broker_order_id, change)
+        )
 
     def cancel(self, broker_order_id: str) -> None:
         self._write("cancel", self._known(broker_order_id), lambda: self.paper.cancel(broker_order_id))

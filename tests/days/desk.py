@@ -10,8 +10,7 @@ from decimal import Decimal
 from typing import cast
 
 from oco import flatten
-from oco.flatten import Flatten
-from oco.models import OcoGroup
+from oco.models import Flatten, OcoGroup
 from oco.watcher import OrderWatcher
 from reporting.replay import LEASE_TTL_S, ReplayedDay, open_day
 from tests.days.broker import TroubledBroker

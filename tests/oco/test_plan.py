@@ -113,7 +113,7 @@ CASES = {
         [FinishGroup(STOP)],
     ),
     # closing orders
-    "an unknown closing order is never sent twice": (
+    "an unknown closing order is never sent twice: a stop guards the position beside it": (
         group(
             **CLOSING,
             exit=exit_order(
@@ -121,7 +121,7 @@ CASES = {
             ),
         ),
         market(),
-        [],
+        [RestStop(75, 990_00, 987_00)],
     ),
     "a refused closing order is placed again after two seconds": (
         group(**CLOSING, exit=exit_order(status=OrderStatus.REJECTED, submitted_at=ago(2))),

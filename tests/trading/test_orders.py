@@ -47,7 +47,10 @@ def resting_entry(day: Day) -> tuple[Order, OrderReport]:
 
 def filled(report: OrderReport, quantity: int, status: OrderStatus) -> OrderReport:
     return replace(
-        report, status=status, filled_quantity=quantity, average_price=Decimal("25000.10") if quantity else Decimal(0)
+        report,
+        status=status,
+        filled_quantity=quantity,
+        average_price=Decimal("25000.10") if quantity else Decimal(0),
     )
 
 

@@ -102,9 +102,7 @@ def test_a_fill_that_would_turn_the_trade_round_is_reported_and_blocks_no_other(
     day = Day.opens()
     day.enters()
     (stop,) = day.orders(Role.STOP)
-    wrong = replace(
-        entry_fill(day), broker_order_id=stop.broker_order_id, broker_trade_id="x", quantity=100
-    )
+    wrong = replace(entry_fill(day), broker_order_id=stop.broker_order_id, broker_trade_id="x", quantity=100)
     with pytest.raises(IntegrityError, match="trade_never_reversed"), transaction.atomic():
         trades.apply_fill(day.desk, wrong)
     assert day.trades()[0].exited_quantity == 0

@@ -39,8 +39,12 @@ NEXT: dict[OrderStatus, frozenset[OrderStatus]] = {
 }
 
 #: What we lost sight of ends FILLED, CANCELED or LOST. A refusal found later in the book closes it as
-#: CANCELED; the broker's words go into the event.
-_READ_AS = {(S.UNKNOWN, S.REJECTED): S.CANCELED, (S.LOST, S.REJECTED): S.CANCELED}
+#: CANCELED; the broker's words go into the event. The book goes on saying REJECTED of it.
+_READ_AS = {
+    (S.UNKNOWN, S.REJECTED): S.CANCELED,
+    (S.LOST, S.REJECTED): S.CANCELED,
+    (S.CANCELED, S.REJECTED): S.CANCELED,
+}
 
 SENTENCES: dict[OrderStatus, str] = {
     S.SUBMITTED: "Written down and on its way to the broker; no answer yet.",

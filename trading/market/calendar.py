@@ -3,7 +3,14 @@
 from collections.abc import Sequence
 from datetime import date
 
-from trading.core.session import Calendar, DayTimes, Session, SpecialSession, ordinary_session
+from trading.core.session import (
+    Calendar,
+    DayTimes,
+    MissingCalendarYear,
+    Session,
+    SpecialSession,
+    ordinary_session,
+)
 from trading.core.values import InstrumentSpec
 from trading.models import MarketDay
 
@@ -24,8 +31,16 @@ def load(times: DayTimes | None = None) -> Calendar:
 
 
 def sessions_of(specs: Sequence[InstrumentSpec], trading_date: date) -> tuple[Session, ...]:
-    """Each instrument's day. A day that trades although the calendar calls it a holiday: the venue wins."""
+    """Each instrument's day at a venue that trades on it, whatever the calendar says: a holiday there, or a year
+    it does not know, is an ordinary day then. Whether real money may trade a year is the LIVE gate's to ask.
+    """
     calendar = load()
-    return tuple(
-        calendar.session(trading_date, spec) or ordinary_session(trading_date, spec) for spec in specs
-    )
+
+    def session(spec: InstrumentSpec) -> Session:
+        try:
+            found = calendar.session(trading_date, spec)
+        except MissingCalendarYear:
+            found = None
+        return found or ordinary_session(trading_date, spec)
+
+    return tuple(session(spec) for spec in specs)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.trading.exchange.market_builders import NO_LATENCY, at, future_order
+from tests.trading.exchange.market_builders import NO_LATENCY, at
 from trading.core.candles import IST
 from trading.exchange.gfdl import BrokenMarketData
 from trading.exchange.replay import NoSuchDay, ReplaySource
@@ -185,25 +185,6 @@ def test_a_replayed_day_passes_an_idle_venue_quickly():
         venue.apply_frame(frame)
     assert len(frames) == 7_500
     assert time.perf_counter() - began < 1
-
-
-def test_a_tick_past_two_hundred_resting_orders_costs_little(folder):
-    source = ReplaySource(folder, date(2022, 3, 15))
-    rules = VenueRules(latency=NO_LATENCY, orders_per_s=1000, orders_per_minute=1000)
-    venue = Venue(source.instruments, rules, seed=1, capital_paise=10**12, user_id="A", venue_session="s")
-    frames = list(source.frames(whatever))
-    venue.apply_frame(frames[0])
-    for number in range(200):
-        price = round(16300 + number * 0.05, 2)
-        request = future_order("BUY", 50, "LIMIT", price=price, tradingsymbol="NIFTY22MARFUT")
-        venue.place(request, frames[0].received_at)
-    venue.advance(frames[0].received_at)
-    assert len(venue.working_orders()) == 200
-    began = time.perf_counter()
-    for frame in frames[1:]:
-        venue.apply_frame(frame)
-    # 50 µs each is the aim; three times that leaves room for a busy machine
-    assert (time.perf_counter() - began) / len(frames) < 150e-6
 
 
 def test_the_same_seed_makes_the_same_day_and_another_seed_another():

@@ -57,12 +57,13 @@
     put("heat", rupees(day.heat_inr));
     put("trades", `${day.positions_open} open, ${day.trades_closed} closed`);
   };
+  const each = (groups, name) => [...new Set(groups.map((group) => group[name]))].join(" / ");
   const showPositions = (positions) => fill("positions", positions.map((one) => {
     const open = one.groups.filter((group) => group.quantity > 0);
     return [
       one.tradingsymbol, one.strategy, one.quantity, rupees(one.average_price),
       { text: rupees(one.last_price), kind: "last" }, { text: rupees(one.pnl_inr), kind: tone(one.pnl_inr) },
-      open.map((group) => group.stop_price).join(" / "), open.map((group) => group.target_price).join(" / "),
+      each(open, "stop_price"), each(open, "target_price"),
       { text: one.groups.map((group) => `${group.number} ${group.state} ${group.quantity}${group.problem ? " " + group.problem : ""}`).join(", "),
         kind: one.groups.some((group) => group.unprotected_since && group.quantity) ? "bad" : "" },
       clock(one.opened_at),
