@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help paper migrate test check replay flatten burnin-report
+.PHONY: help paper memory migrate test check replay simulate reliability flatten burnin-report
 
 # The first interpreter that runs, is new enough and not too new for the pinned wheels.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
@@ -21,6 +21,9 @@ help: ## this list
 paper: $(RUNTIME) ## trade on paper: private servers, the paper exchange and every process
 	@$(PY) manage.py paper $(PAPER) $(ARGS)
 
+memory: $(RUNTIME) ## what the running system uses: proportional set size by process, MB
+	@$(PY) manage.py paper --memory
+
 migrate: $(RUNTIME) ## bring the database up to date
 	@$(PY) manage.py migrate $(ARGS)
 
@@ -38,6 +41,12 @@ check: $(TESTS) ## style, types, import rules, migrations and Django's own check
 replay: $(RUNTIME) ## replay a recorded day: make replay DAY=2022-03-15 [DATA=folder]
 	@test -n "$(DAY)" || { echo "Say which day: make replay DAY=2022-03-15" >&2; exit 2; }
 	@$(PY) manage.py replay_day --data "$(DATA)" --date "$(DAY)" $(ARGS) || test $$? -eq 3  # 3: a criterion failed, which the report says
+
+simulate: $(TESTS) ## the fault simulation: make simulate [ARGS="--seeds 40 --jobs 2 --json"]
+	@$(PY) manage.py simulate $(ARGS)
+
+reliability: $(TESTS) ## the fault campaign and its defects, written to RELIABILITY.md [SEEDS=2000]
+	@$(PY) manage.py simulate --sheet RELIABILITY.md --seeds $(or $(SEEDS),40) $(ARGS)
 
 flatten: $(RUNTIME) ## close every position of ours and take no new one
 	@$(PY) manage.py flatten $(ARGS)

@@ -1,7 +1,7 @@
-"""The wall clock's housekeeping: `celery -A aitrapp_site.beat beat`. It only sends names of tasks, so it needs no Django.
+"""The wall clock's housekeeping: `celery -A aitrapp_site.beat beat`.
 
-Every entry expires: a task that waited while nobody worked is dropped, not run hours later. What must happen on
-market time (square-off, the day's table) is the watcher's.
+It only sends names of tasks, so it needs no Django. Every entry expires: a task that waited while nobody worked is
+dropped, not run hours later. What must happen on market time (square-off, the day's table) is the watcher's.
 """
 
 import os

@@ -38,7 +38,7 @@ PROJECT_DIR = Path(__file__).resolve().parent.parent
 START_TIMEOUT_S = 60.0
 LOOK_EVERY_S = 0.03
 #: A keeper is never waited for by its parent, only asked whether it still runs; held so that it can be.
-_keepers: list[subprocess.Popen[bytes]] = []
+_keepers: list[tuple[Path, subprocess.Popen[bytes]]] = []
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,7 +86,7 @@ def use_servers(data_dir: Path, *, throwaway: bool = False) -> Iterator[Servers]
 def restart_keeper(data_dir: Path) -> bool:
     """Start the servers of a block of `use_servers` anew if their keeper was killed; whether it was."""
     folders = folders_of(data_dir)
-    if _keeper_runs(folders) or any(keeper.poll() is None for keeper in _keepers):
+    if _keeper_runs(folders) or any(keeper.poll() is None for _, keeper in _keepers):
         return False
     _start_keeper(folders, throwaway=False)
     return True
@@ -96,7 +96,9 @@ def wait_until_stopped(data_dir: Path, *, timeout_s: float) -> bool:
     """Wait until no keeper runs for `data_dir`; False when one still does after `timeout_s`."""
     folders = folders_of(data_dir)
     deadline_s = time.monotonic() + timeout_s
-    while _keeper_runs(folders):
+    # It lets go of its lock a moment before it is gone.
+    own = [keeper for data_dir, keeper in _keepers if data_dir == folders.data_dir]
+    while _keeper_runs(folders) or any(keeper.poll() is None for keeper in own):
         if time.monotonic() > deadline_s:
             return False
         select.select([], [], [], LOOK_EVERY_S)
@@ -143,7 +145,7 @@ def _start_keeper(folders: Folders, *, throwaway: bool) -> subprocess.Popen[byte
             stderr=log,
             start_new_session=True,
         )
-    _keepers.append(keeper)
+    _keepers.append((folders.data_dir, keeper))
     return keeper
 
 

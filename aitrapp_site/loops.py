@@ -9,7 +9,8 @@ from aitrapp_site.clocks import MachineClocks
 from aitrapp_site.passes import StrategyWork, WatcherWork
 from trading import current, looping
 from trading.core.enums import Loop
-
+from trading.lease import Held
+from trading.wakeups import Bell
 
 #: how long a worker that is the standby lets the dedicated ones start
 STANDBY_WAITS_S: Final = 8.0
@@ -27,7 +28,7 @@ def watcher_loop(ended: Callable[[], None], *, is_standby: bool) -> looping.Loop
 
 def _loop(
     kind: Loop,
-    work: Callable[[looping.Held, looping.Bell], looping.Work],
+    work: Callable[[Held, Bell], looping.Work],
     ended: Callable[[], None],
     is_standby: bool,
 ) -> looping.Loop:

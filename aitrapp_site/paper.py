@@ -199,7 +199,7 @@ def _pss_mb(pid: int) -> float:
 def _short_name(process: psutil.Process) -> str:
     """A worker's own name, else the telling word of its command."""
     if process.name() in ("strategy", "watcher", "worker"):
-        return process.name()
+        return str(process.name())
     words = process.cmdline() or [process.name()]
     names = ("beat", "trading.exchange", "uvicorn", "paper", "aitrapp_site.keeper")
     return next((name for name in names if name in words), " ".join(words)[:40])

@@ -67,10 +67,11 @@ class PaperOptions:
             return f"PORT is {self.port}: give one from 1024 to 65535."
         return ""
 
-    def exchange_arguments(self, port: int, journal_dir: Path, user_id: str, run: str) -> list[str]:
-        """For `manage.py exchange`; `run` names this run of ours."""
+    def exchange_arguments(self, port: int, journal_dir: Path, account: Account, run: str) -> list[str]:
+        """For the exchange's command line; `run` names this run of ours."""
         words = ["--port", str(port), "--market", self.market, "--speed", f"{self.speed:g}"]
-        words += ["--seed", str(self.seed), "--journal", str(journal_dir), "--user", user_id]
+        words += ["--seed", str(self.seed), "--journal", str(journal_dir)]
+        words += ["--user", account.broker_user, "--capital", str(int(account.paper_capital_inr))]
         words += ["--run", run, "--await", f"{AWAIT_S:g}"]
         words += ["--fresh"] if self.fresh else []
         named = {"--date": self.day, "--from": self.begin, "--days": self.days, "--data": self.data}
@@ -101,7 +102,7 @@ class PaperRun:
                 words = options.exchange_arguments(
                     self._exchange_port,
                     settings.VAR_DIR / "exchange",
-                    self._account.broker_user,
+                    self._account,
                     secrets.token_hex(6),
                 )
                 process.command += " " + shlex.join(words)

@@ -100,7 +100,9 @@ class StrategyWork(_DayWork):
 
     def __init__(self, held: Held, bell: Bell) -> None:
         super().__init__(held, bell, STRATEGY)
-        self.loop = StrategyLoop(self.desk, self.market, enabled_strategies(self.desk.account))
+        self.loop = StrategyLoop(
+            self.desk, self.market, enabled_strategies(self.desk.account, self.desk.session)
+        )
         self._publisher = TickPublisher(settings.REDIS_URL, self.market)
         self._looked_s = 0.0
 
@@ -134,7 +136,10 @@ class StrategyWork(_DayWork):
         self._looked_s = now_s
         account_id, now = self.desk.account.pk, self.desk.clocks.machine_now()
         is_led = Lease.objects.filter(
-            account_id=account_id, loop=Loop.EXITS, expires_at__gte=Now(), pass_at__gte=Now() - EXITS_PASS_WITHIN
+            account_id=account_id,
+            loop=Loop.EXITS,
+            expires_at__gte=Now(),
+            pass_at__gte=Now() - EXITS_PASS_WITHIN,
         ).exists()
         if is_led:
             state.lift(account_id, PauseReason.LEASE, by="entries loop", now=now)

@@ -53,7 +53,7 @@ class Process:
 
 @dataclass(slots=True)
 class Supervisor:
-    """`variables` are what the processes get beside our own environment; `<name>.out` in `out_dir` gets their output."""
+    """`variables` are what the processes get beside our own environment; `<name>.out` in `out_dir` is their output."""
 
     processes: list[Process]
     variables: Mapping[str, str]

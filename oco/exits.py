@@ -3,6 +3,7 @@
 Everything here reduces a position, so nothing here asks whether entries are on.
 """
 
+from django.db import transaction
 from django.db.models import Sum
 
 from oco.groups import LiveGroup
@@ -59,8 +60,9 @@ def perform(desk: Desk, group: LiveGroup, action: Action) -> None:
             change = OrderChange(trigger_price=to_inr(trigger), price=to_inr(limit))
             _modify(desk, group, change, "trail")
         case TakeTarget(limit):
-            _begin_closing(group.row, ExitReason.TARGET)
-            group.row.legs.filter(kind=LegKind.TARGET).update(state=LegState.TAKEN)
+            with transaction.atomic():
+                _begin_closing(group.row, ExitReason.TARGET)
+                group.row.legs.filter(kind=LegKind.TARGET).update(state=LegState.TAKEN)
             _modify(desk, group, OrderChange(order_type=LIMIT, price=to_inr(limit)), "close")
         case CloseExit(limit, reason):
             _begin_closing(group.row, reason)
@@ -136,18 +138,18 @@ def _finish(desk: Desk, row: OcoGroup, reason: ExitReason | None) -> None:
         final[LegKind.TARGET] = LegState.FILLED
     elif reason in (ExitReason.STOP, ExitReason.TRAIL):
         final[LegKind.STOP] = LegState.FILLED
-    for leg in OcoLeg.objects.filter(group=row):
-        leg.state = final[LegKind(leg.kind)]
-        leg.save(update_fields=["state"])
-    _save(
-        row,
-        state=GroupState.CLOSED,
-        closed_at=now,
-        exit_reason=reason or "",
-        exited_quantity=row.entered_quantity - row.taken_by_others_quantity,
-        unprotected_since=None,
-    )
-    close_trade(desk, row.trade)
+    with transaction.atomic():
+        for kind, state in final.items():
+            OcoLeg.objects.filter(group=row, kind=kind).update(state=state)
+        _save(
+            row,
+            state=GroupState.CLOSED,
+            closed_at=now,
+            exit_reason=reason or "",
+            exited_quantity=row.entered_quantity - row.taken_by_others_quantity,
+            unprotected_since=None,
+        )
+        close_trade(desk, row.trade)
 
 
 def close_trade(desk: Desk, trade: Trade) -> None:

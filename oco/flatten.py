@@ -77,6 +77,13 @@ def running(desk: Desk) -> list[Flatten]:
 
 def begin(desk: Desk, row: Flatten, live: Sequence[LiveGroup]) -> None:
     """Cancel working entries and mark the groups to close; the plan turns the marks into orders. Safe to repeat."""
+    with transaction.atomic():
+        _mark(desk, row, live)
+    entries = [order for order in _entries_coming(desk, row) if not orders.cancel_is_open(desk, order)]
+    exits.cancel_entries(desk, entries)
+
+
+def _mark(desk: Desk, row: Flatten, live: Sequence[LiveGroup]) -> None:
     now = desk.clocks.market_now()
     if row.state == FlattenState.REQUESTED:
         mine = [group for group in live if _covers(row, group.row.entry_order.tradingsymbol)]
@@ -86,8 +93,6 @@ def begin(desk: Desk, row: Flatten, live: Sequence[LiveGroup]) -> None:
     for group in live:
         if _covers(row, group.row.entry_order.tradingsymbol):
             groups.ask_to_close(group, ExitReason(row.reason))
-    entries = [order for order in _entries_coming(desk, row) if not orders.cancel_is_open(desk, order)]
-    exits.cancel_entries(desk, entries)
 
 
 def unknown_at_verdict(desk: Desk) -> dict[str, ExitReason]:
@@ -121,15 +126,11 @@ def conclude(desk: Desk, row: Flatten, live: Sequence[LiveGroup]) -> bool:
     waits_for = {*order_states.OPEN, *(PENDING if is_early else ())}
     if any(order.status in waits_for for order in entries):
         return False
-    held = {
-        f"{report.tradingsymbol} {report.product}": report.quantity
-        for report in desk.broker.position_reports()
-        if report.quantity
-    }
-    ours = _symbols_traded(desk)
-    left = {
-        name: quantity for name, quantity in held.items() if name in ours and _covers(row, name.split()[0])
-    }
+    held = _held(desk)
+    executed = orders.executed(desk)
+    ours = {holding for holding in executed if _covers(row, holding[1])}
+    # What is left although our own orders cancel out is somebody else's, once the books have had time to agree.
+    left = [holding for holding in ours if holding in held and (is_early or executed[holding])]
     if left:
         return False
     unknown = [order.client_order_id for order in entries if order.status not in order_states.CLOSED]
@@ -137,7 +138,7 @@ def conclude(desk: Desk, row: Flatten, live: Sequence[LiveGroup]) -> bool:
     row.state = FlattenState.FLAT_BUT_WATCHING if unknown else FlattenState.FLAT
     row.finished_at = now
     row.took_ms = int((desk.clocks.machine_now() - row.asked_machine_at).total_seconds() * 1000)
-    row.verdict = {"unknown_entries": unknown, "not_ours": {k: v for k, v in held.items() if k not in ours}}
+    row.verdict = {"unknown_entries": unknown, "not_ours": {f"{k[1]} {k[2]}": v for k, v in held.items()}}
     row.save(update_fields=["state", "finished_at", "took_ms", "verdict"])
     return True
 
@@ -152,6 +153,10 @@ def _entries_coming(desk: Desk, row: Flatten) -> list[Order]:
     return [order for order in waiting if _covers(row, order.tradingsymbol)]
 
 
-def _symbols_traded(desk: Desk) -> set[str]:
-    rows = orders.of_session(desk).values_list("tradingsymbol", "product").distinct()
-    return {f"{tradingsymbol} {product}" for tradingsymbol, product in rows}
+def _held(desk: Desk) -> dict[tuple[str, str, str], int]:
+    """The broker's net positions by (exchange, tradingsymbol, product), those that are not flat."""
+    return {
+        (report.exchange.value, report.tradingsymbol, report.product): report.quantity
+        for report in desk.broker.position_reports()
+        if report.quantity
+    }

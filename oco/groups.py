@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db import transaction
-from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet, Sum
+from django.db.models import QuerySet, Sum
 
 from oco import plan as oco_plan
 from oco.models import OcoGroup, OcoLeg
@@ -36,7 +36,6 @@ from trading.desk import Desk
 from trading.market import instruments
 from trading.models import Command, Order, Trade
 
-
 #: a command that ended so may still be answered by the book
 UNANSWERED = frozenset({CommandOutcome.PENDING, CommandOutcome.ACCEPTED, CommandOutcome.UNKNOWN})
 
@@ -59,6 +58,12 @@ class LiveGroup:
     view: GroupView
     spec: InstrumentSpec
     exit_order: Order | None
+
+    @property
+    def risk_paise(self) -> int:
+        """What is lost if the stop fills at its trigger; the largest is closed first."""
+        distance = abs(self.view.entry_price_paise - self.view.stop_paise)
+        return distance * max(self.view.position_quantity, 0)
 
 
 def create_oco_group(plan: Plan | Mapping[str, object] | str, *, number: int = 1, slice: int = 0) -> OcoIds:

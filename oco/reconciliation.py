@@ -7,16 +7,17 @@ book explains it, or when two looks in a row agree on it.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db.models import F
 
 from oco.groups import LiveGroup
 from oco.models import OcoGroup
 from risk import state
-from trading.core.enums import OrderStatus, PauseReason
+from trading.core.enums import CommandKind, OrderStatus, PauseReason
 from trading.core.values import OrderReport, PositionReport
 from trading.desk import Desk
+from trading.models import Order
 
 #: exchange, tradingsymbol, product
 Holding = tuple[str, str, str]
@@ -86,14 +87,19 @@ def is_held(desk: Desk, group: LiveGroup, quantity: int) -> bool:
 
     Asked before a new closing order, whose predecessor ended for a reason that may be somebody else's.
     """
-    last, now = group.exit_order, desk.clocks.market_now()
-    if last is not None and last.status == OrderStatus.CANCELED and not last.commands.filter(kind="CANCEL").exists():
-        # Not we took it out. Whoever did may have closed the position too, and the books lag.
-        if last.closed_at is not None and now - last.closed_at < BOOKS_LAG:
-            return False
+    if _ended_by_others(group.exit_order, desk.clocks.market_now()):
+        return False
     entry = group.row.entry_order
     net = held_at(desk.broker.position_reports()).get((entry.exchange, entry.tradingsymbol, entry.product), 0)
     return net * group.view.side.sign >= quantity
+
+
+def _ended_by_others(exit_order: Order | None, now: datetime) -> bool:
+    """Taken out just now, and not by us: whoever did it may have closed the position too, and the books lag."""
+    if exit_order is None or exit_order.status != OrderStatus.CANCELED or exit_order.closed_at is None:
+        return False
+    is_fresh = now - exit_order.closed_at < BOOKS_LAG
+    return is_fresh and not exit_order.commands.filter(kind=CommandKind.CANCEL).exists()
 
 
 @dataclass(slots=True)

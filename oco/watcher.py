@@ -8,6 +8,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from oco import books, day, exits, flatten, groups, reading, reconciliation
 from oco import plan as oco_plan
@@ -38,6 +39,8 @@ log = logging.getLogger(__name__)
 
 #: while something is unsettled the pass looks again after this long
 SOON = timedelta(milliseconds=250)
+#: more orders than this are read as one whole book: a flatten of many positions is one call, not one each
+ONE_BY_ONE = 2
 #: the trade book may be behind the order book this long, machine time, before its fills are estimated
 TRADE_BOOK_LAGS = timedelta(seconds=10)
 #: an invariant that fails this long, machine time, is no answer on its way any more
@@ -78,6 +81,7 @@ class OrderWatcher:
     _late: dict[str, ExitReason] = field(default_factory=dict)
     _day_book: DayBook | None = None
     _limits: Limits | None = None
+    _capital_inr: Decimal | None = None
     _pending_rows: list[DayRow] = field(default_factory=list)
     _read_at: datetime | None = None
     _book: BookRead | None = None
@@ -175,7 +179,11 @@ class OrderWatcher:
         book: BookRead | None = None
         if unsettled:
             self._book = None
-        for broker_order_id in self.reads.orders_due(now):
+        due = self.reads.orders_due(now)
+        if len(due) > ONE_BY_ONE:
+            self.reads.read_all_now(now)
+            due = []
+        for broker_order_id in due:
             found = books.read_order(self.desk, broker_order_id)
             if not found and not orders.is_known(self.desk, broker_order_id):
                 # Somebody else's order: what it did to our positions is looked at in this very pass.
@@ -250,8 +258,8 @@ class OrderWatcher:
         """Realised and open result against the limit; reaching it latches entries off and closes everything."""
         if not self.live or self._day_book is None or self._limits is None or self._flattens:
             return
-        capital = self.desk.account.paper_capital_inr
-        limit = risk_budget_inr(capital, self._limits.daily_loss_pct)
+        self._capital_inr = self._capital_inr or account.capital_inr(self.desk)  # fixed in the morning
+        limit = risk_budget_inr(self._capital_inr, self._limits.daily_loss_pct)
         if self._day_book.result_inr(self.quote) > -limit:
             return
         flatten.request(
@@ -283,7 +291,7 @@ class OrderWatcher:
 
     def _protect(self, done: WatchPass) -> None:
         """Ask the plan about every group and do what it says, largest risk first."""
-        for group in sorted(self.live, key=_risk_paise, reverse=True):
+        for group in sorted(self.live, key=lambda one: one.risk_paise, reverse=True):
             if group.row.state == GroupState.CLOSED:
                 continue
             view = self._market_view(group)
@@ -313,7 +321,9 @@ class OrderWatcher:
     def _act(self, group: LiveGroup, view: MarketView, done: WatchPass) -> None:
         now = self.desk.clocks.machine_now()
         for action in oco_plan.next_actions(group.view, view, self.policy, now):
-            if isinstance(action, PlaceExit) and not reconciliation.is_held(self.desk, group, action.quantity):
+            if isinstance(action, PlaceExit) and not reconciliation.is_held(
+                self.desk, group, action.quantity
+            ):
                 # Somebody else may have closed it: a new exit would turn it round. The next look tells.
                 self.reads.read_all_now(now)
                 self._read_at = None
@@ -374,11 +384,6 @@ def _is_calm(group: LiveGroup) -> bool:
         and exit_view.remaining_quantity == group.view.position_quantity
         and not group.view.exits_unknown
     )
-
-
-def _risk_paise(group: LiveGroup) -> int:
-    distance = abs(group.view.entry_price_paise - group.view.stop_paise)
-    return distance * max(group.view.position_quantity, 0)
 
 
 def _working_ids(group: LiveGroup) -> list[str]:

@@ -211,17 +211,25 @@ def open_day(account: Account, source: MarketSource, *, seed: int, drill: bool) 
         venue=venue,
         broker=broker,
         clocks=clocks,
-        loop=StrategyLoop(desks[0], market, enabled_strategies(account)),
+        loop=StrategyLoop(desks[0], market, enabled_strategies(account, session)),
         watcher=watcher,
         drill=Drill.seeded(seed, clocks.market_now()) if drill else None,
     )
 
 
-def enabled_strategies(account: Account) -> list[Strategy]:
-    """Those that run by default, unless a row of the account says otherwise."""
-    rows = dict(StrategySetting.objects.filter(account=account).values_list("strategy", "enabled"))
-    names = [name for name in registry.STRATEGIES if rows.get(name, name in registry.ON_BY_DEFAULT)]
-    return list(registry.strategies(names))
+def enabled_strategies(account: Account, session: VenueSession) -> list[Strategy]:
+    """Those that run by default, unless a row of the account says otherwise or one failed in these books."""
+    rows = {row.strategy: row for row in StrategySetting.objects.filter(account=account)}
+
+    def runs(name: str) -> bool:
+        row = rows.get(name)
+        return (
+            name in registry.ON_BY_DEFAULT
+            if row is None
+            else row.enabled and row.off_session_id != session.pk
+        )
+
+    return list(registry.strategies([name for name in registry.STRATEGIES if runs(name)]))
 
 
 def _new_session(account: Account, source: MarketSource, now: datetime) -> VenueSession:

@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from risk.check import Approved
 from trading import changes, sending
 from trading.core import order_states
-from trading.core.enums import CommandKind, CommandOutcome, OrderStatus, OrderType, Role
+from trading.core.enums import CommandKind, CommandOutcome, OrderStatus, OrderType, Role, Side
 from trading.core.values import OrderChange, OrderReport, OrderRequest
 from trading.desk import Desk
 from trading.models import Command, Decision, Order, OrderEvent
@@ -43,6 +43,18 @@ def of_session(desk: Desk) -> QuerySet[Order]:
 def holdings(desk: Desk) -> set[tuple[str, str, str]]:
     """(exchange, tradingsymbol, product) of everything we asked for in this session."""
     return set(of_session(desk).values_list("exchange", "tradingsymbol", "product").distinct().order_by())
+
+
+def executed(desk: Desk) -> dict[tuple[str, str, str], int]:
+    """Signed units our own orders have executed so far, by (exchange, tradingsymbol, product)."""
+    net: dict[tuple[str, str, str], int] = {}
+    rows = of_session(desk).filter(filled_quantity__gt=0)
+    for *names, side, filled in rows.values_list(
+        "exchange", "tradingsymbol", "product", "side", "filled_quantity"
+    ):
+        holding = (names[0], names[1], names[2])
+        net[holding] = net.get(holding, 0) + Side(side).sign * filled
+    return net
 
 
 def is_known(desk: Desk, broker_order_id: str) -> bool:

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from django.db.models import Count, Q
+
 from risk import state
 from trading import lease
 from trading.broker.base import BrokerRefused, BrokerUnavailable, OutcomeUnknown, SessionExpired
@@ -48,15 +50,19 @@ def claim(desk: Desk, *, opens_risk: bool, uses_all: bool = False) -> None:
     now = desk.clocks.market_now()
     sent = Command.objects.filter(order__account=desk.account, order__session=desk.session)
     limits = state.limits_in_force(desk.account.pk).value()
-    last_second = sent.filter(intent_at__gt=now - timedelta(seconds=1))
-    if last_second.count() >= limits.orders_per_s:
+    second = Q(intent_at__gt=now - timedelta(seconds=1))
+    count = sent.filter(intent_at__gt=now - timedelta(minutes=1)).aggregate(
+        minute=Count("pk"),
+        second=Count("pk", filter=second),
+        entries=Count("pk", filter=second & Q(order__role=Role.ENTRY)),
+    )
+    if count["second"] >= limits.orders_per_s:
         raise BudgetSpent(
             f"{limits.orders_per_s} orders in the last second: the broker would refuse the next"
         )
-    if opens_risk and last_second.filter(order__role=Role.ENTRY).count() >= limits.entries_per_s:
+    if opens_risk and count["entries"] >= limits.entries_per_s:
         raise BudgetSpent(f"{limits.entries_per_s} entries in the last second: the rest is kept for exits")
-    last_minute = sent.filter(intent_at__gt=now - timedelta(minutes=1))
-    if not uses_all and last_minute.count() >= limits.orders_per_min:
+    if not uses_all and count["minute"] >= limits.orders_per_min:
         raise BudgetSpent(f"{limits.orders_per_min} orders in the last minute")
     today = sent.filter(order__trading_date=desk.trading_date)
     if opens_risk and today.count() >= limits.orders_per_day:

@@ -132,7 +132,10 @@ class PaperProcess:
             if process.pid == os.getpid() or not process.info["cmdline"]:
                 continue
             try:
-                is_mine = mark in " ".join(process.info["cmdline"]) or process.environ().get("AITRAPP_VAR_DIR") == mark
+                is_mine = (
+                    mark in " ".join(process.info["cmdline"])
+                    or process.environ().get("AITRAPP_VAR_DIR") == mark
+                )
             except (psutil.NoSuchProcess, psutil.AccessDenied):
                 continue
             if is_mine and process.info["status"] != psutil.STATUS_ZOMBIE:
@@ -168,7 +171,7 @@ class PaperProcess:
         return body.get("data", body)
 
     def close(self) -> None:
-        if self.status is None:
+        if self._process is not None and self.status is None:
             self.signal(signal.SIGTERM)
             try:
                 self.wait(25)

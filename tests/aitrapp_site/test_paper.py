@@ -22,7 +22,7 @@ def paper():
     process.close()
 
 
-def post(paper: PaperProcess, path: str) -> dict:
+def post(paper: PaperProcess, path: str):
     request = urllib.request.Request(f"http://localhost:{paper.port}{path}", method="POST")
     with urllib.request.urlopen(request, timeout=15) as reply:
         return json.load(reply)
@@ -64,7 +64,9 @@ def test_it_lives_as_its_operator_expects(paper):
     assert paper.exchange_says("/_exchange/state")["venue_session"] == session
     assert resting_stops(paper) >= stops - 2  # one may have executed meanwhile
     wait_for(
-        lambda: not paper.rows("SELECT 1 FROM risk_entriesoff WHERE reason = 'shutdown' AND lifted_at IS NULL"),
+        lambda: (
+            not paper.rows("SELECT 1 FROM risk_entriesoff WHERE reason = 'shutdown' AND lifted_at IS NULL")
+        ),
         10,
         "the reconciliation lifts the shutdown",
     )

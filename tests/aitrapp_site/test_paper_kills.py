@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from functools import partial
 
 import psutil
 import pytest
@@ -41,7 +42,7 @@ def kill(paper: PaperProcess, name: str) -> None:
     until_s = time.monotonic() + 10
     for loop in led:
         wait_for(
-            lambda loop=loop: (now := paper.leader(loop)) and not now.endswith(f":{victim.pid}"),
+            partial(is_led_by_another, paper, loop, victim.pid),
             until_s - time.monotonic(),
             f"another leader of {loop} after {known} was killed",
         )
@@ -49,6 +50,11 @@ def kill(paper: PaperProcess, name: str) -> None:
         lambda: (now := paper.processes().get(known)) and now.pid != victim.pid, 20, f"{known} comes back"
     )
     wait_for(lambda: is_at_work(paper), 20, f"both loops work again after {known} was killed")
+
+
+def is_led_by_another(paper: PaperProcess, loop: str, pid: int) -> bool:
+    leader = paper.leader(loop)
+    return bool(leader) and not leader.endswith(f":{pid}")
 
 
 def is_at_work(paper: PaperProcess) -> bool:
@@ -81,5 +87,3 @@ def books_after_square_off(paper: PaperProcess):
         return None
     orders, positions = paper.exchange_says("/orders"), paper.exchange_says("/portfolio/positions")
     return None if orders is None or positions is None else (orders, positions["net"])
-
-

@@ -49,7 +49,6 @@ class TroubledBroker:
         self.asked: list[tuple[str, Role]] = []
         #: what a lagging whole book shows; None: it shows what is
         self.old_book: list[OrderReport] | None = None
-        self.reads = 0
         self.tells_updates = True
         self.margin_is_unknown = False
         self._late: list[Callable[[], object]] = []
@@ -86,7 +85,6 @@ class TroubledBroker:
         self._write("cancel", self._known(broker_order_id), lambda: self.paper.cancel(broker_order_id))
 
     def order_reports(self) -> list[OrderReport]:
-        self.reads += 1
         return self.paper.order_reports() if self.old_book is None else list(self.old_book)
 
     def order_history(self, broker_order_id: str) -> list[OrderReport]:

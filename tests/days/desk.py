@@ -20,7 +20,7 @@ from trading.broker.paper import PaperBroker
 from trading.core.enums import ExitReason, Loop, Role, Side
 from trading.core.market_state import MarketState
 from trading.core.order_ids import role_of_tag
-from trading.core.session import Session, at
+from trading.core.session import at
 from trading.core.values import InstrumentSpec, Score, Setup
 from trading.decisions import Market
 from trading.desk import Desk
@@ -238,8 +238,3 @@ class Day:
     def _with_new_lease(self, desk: Desk) -> Desk:
         held = lease.take_or_fail(self.account.pk, Loop(desk.lease.loop), desk.lease.holder, LEASE_TTL_S)
         return replace(desk, lease=held)
-
-
-def session_of(day: Day) -> Session:
-    """The first instrument's day."""
-    return day.loop.market.sessions[0]

@@ -124,9 +124,9 @@ class ScriptedMarket:
             moment += PACE
 
     def warm_up(self, days: int) -> Mapping[int, Bars]:
-        """Two quiet hours of the day before: ten rupees from low to high in each minute."""
+        """A quiet stretch of the day before, enough for ATR on 5 minutes: ten rupees from low to high a minute."""
         start = int(datetime.combine(self.trading_date - timedelta(days=1), time(13), IST).timestamp())
-        count = 120
+        count = 75
         return {
             spec.instrument_token: Bars(
                 opened_at_s=start + 60 * np.arange(count),

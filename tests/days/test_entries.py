@@ -65,7 +65,9 @@ def test_1_an_order_that_arrives_after_it_was_given_up_is_cancelled_in_the_pass_
     day.price_goes_to("25050")
     day.broker.late_calls_arrive()
     day.run_for(70)
-    assert day.orders(Role.ENTRY)[0].status == OrderStatus.CANCELED
+    (order,) = day.orders(Role.ENTRY)
+    assert order.status == OrderStatus.CANCELED
+    assert order.closed_at - order.accepted_at < timedelta(seconds=1)
     assert day.broker.asked == [("place", Role.ENTRY), ("cancel", Role.ENTRY)]
     assert (day.net(), day.working()) == (0, [])
 

@@ -9,7 +9,8 @@ from oco.views import ExitPolicy
 from risk import state
 from tests.days.broker import Trouble
 from tests.days.desk import Day
-from trading.core.enums import ExitReason, FlattenState, PauseReason, Role
+from trading.core.enums import ExitReason, FlattenState, OrderStatus, PauseReason, Role
+from trading.models import Order
 
 pytestmark = pytest.mark.django_db
 
@@ -109,6 +110,22 @@ def test_what_somebody_else_holds_is_named_and_not_waited_for():
     assert row.state == FlattenState.FLAT
     assert row.verdict["not_ours"] == {"NIFTY25NOVFUT NRML": 75}
     assert day.net() == 75
+
+
+def test_a_cancel_that_is_not_answered_yet_is_waited_for_but_not_for_ever():
+    day = Day.opens()
+    day.market.offers(0)
+    day.run_for(3)
+    signal = day.sees(stop="24900", target="25300")
+    assert signal is not None
+    day.decides(signal)
+    day.run_for(1)
+    row = ask(day)
+    Order.objects.filter(role=Role.ENTRY).update(status=OrderStatus.PENDING_CANCEL)
+    assert not flatten.conclude(day.desk, row, [])
+    day.replayed.clocks.move_by_ms(1600)
+    assert flatten.conclude(day.desk, row, [])
+    assert row.state == FlattenState.FLAT_BUT_WATCHING
 
 
 def test_an_unknown_entry_is_remembered_with_the_flattens_reason():

@@ -80,7 +80,7 @@ class ToyDesk:
         self.rows: dict[str, ExitView] = {}
         self.late: list[tuple[str, Action]] = []
         self.stops_placed = 0
-        #: stops the plan stopped waiting for; they rest, if they come, behind a trigger far from the market
+        #: orders the plan stopped waiting for: stops rest, if they come, behind a trigger far from the market
         self.given_up: set[str] = set()
         self.finished: FinishGroup | None = None
         self.view: GroupView = group(
@@ -98,6 +98,11 @@ class ToyDesk:
     @property
     def position(self) -> int:
         return self.entered - sum(order.filled for order in self.orders.values()) - self.taken_by_others
+
+    @property
+    def closes_in_doubt(self) -> bool:
+        """A closing order was sent that may still come: a stop may guard the position beside it."""
+        return any(row.role is Role.EXIT and row.is_on_its_way for row in self.rows.values())
 
     @property
     def exit_order(self) -> ToyOrder | None:
@@ -119,6 +124,10 @@ class ToyDesk:
             order = self.orders[name]
             if isinstance(action, RestStop | PlaceExit):
                 order.is_here = self.now_s - order.sent_at_s < LATEST_ARRIVAL_S
+                if order.is_here and name in self.given_up and isinstance(action, PlaceExit):
+                    # A closing order trades as it comes; the stop beside it must go.
+                    order.filled = min(order.quantity, max(self.position, 0))
+                    order.is_done = True
             else:
                 self._change(order, action)
 
@@ -218,7 +227,7 @@ class ToyDesk:
                 self.finished = action
                 self.view = replace(self.view, state=GroupState.CLOSED)
             case RestStop(quantity, trigger, limit):
-                self.stops_placed += 1
+                self.stops_placed += not self.closes_in_doubt
                 self._place(action, Role.STOP, quantity, limit, trigger, fate)
             case PlaceExit(quantity, limit, reason):
                 self._begin_closing(reason)
@@ -238,7 +247,8 @@ class ToyDesk:
         name = f"order-{len(self.rows)}"
         here = fate in (Fate.DONE, Fate.UNANSWERED)
         if self.rows and (earlier := list(self.rows.values())[-1]).is_on_its_way:
-            assert earlier.role is Role.STOP, "a closing order that may still come was sent again"
+            sent_again = Role.EXIT is role is earlier.role
+            assert not sent_again, "a closing order that may still come was sent again"
             self.given_up.add(earlier.client_order_id)
         self.orders[name] = ToyOrder(role, quantity, limit, trigger, self.now_s, here)
         status = OrderStatus.UNKNOWN

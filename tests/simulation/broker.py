@@ -11,7 +11,8 @@ from tests.simulation.stage import Stage
 from tests.simulation.venue import Hook, SimulatedVenue
 from trading.broker.base import BrokerError
 from trading.broker.kite import parse
-from trading.broker.kite.errors import KiteFailure, Stage as CallStage, read_error, write_error
+from trading.broker.kite.errors import KiteFailure, read_error, write_error
+from trading.broker.kite.errors import Stage as CallStage
 from trading.broker.paper import PaperBroker
 from trading.core.clocks import VirtualClocks
 from trading.core.enums import Role
@@ -71,7 +72,13 @@ class FaultyBroker(PaperBroker):
     """One process's connection to the broker. Calls take virtual time, in which everybody else goes on."""
 
     def __init__(
-        self, venue: SimulatedVenue, clocks: VirtualClocks, stage: Stage, weather: Weather, told: Listener, seed: int
+        self,
+        venue: SimulatedVenue,
+        clocks: VirtualClocks,
+        stage: Stage,
+        weather: Weather,
+        told: Listener,
+        seed: int,
     ) -> None:
         super().__init__(venue, clocks, seed=seed, latency=Latency(mean_ms=0))
         self._sim = venue
@@ -94,13 +101,15 @@ class FaultyBroker(PaperBroker):
         def apply() -> str:
             return self._sim.place_hooked(fields, self._stage.now, hook)
 
-        return self._send(f"place {request.role} {request.quantity} {request.tradingsymbol}", apply, request.role)
+        return self._send(
+            f"place {request.role} {request.quantity} {request.tradingsymbol}", apply, request.role
+        )
 
     def modify(self, broker_order_id: str, change: OrderChange) -> None:
         fields = parse.change_fields(change)
-        if "quantity" in fields and self._sim.orders[broker_order_id].filled:
-            if self._sim.rules.modified_quantity != "total":
-                self._note(Fault.ODD_QUANTITY, 5)
+        is_odd = self._sim.rules.modified_quantity != "total"
+        if is_odd and "quantity" in fields and self._sim.orders[broker_order_id].filled:
+            self._note(Fault.ODD_QUANTITY, 5)
         self._send(
             f"modify {broker_order_id[-3:]} {fields}",
             lambda: self._sim.modify(broker_order_id, fields, self._stage.now),
@@ -131,12 +140,12 @@ class FaultyBroker(PaperBroker):
         """The reads that no fault of its own meets: funds and margins."""
         if error_of is write_error:
             raise TypeError("a write must go through _send")
-        return self._fetch("margins", lambda _: call())
+        answer: Answer = self._fetch("margins", lambda _: call())
+        return answer
 
     # one call
 
     def _fetch(self, name: str, read: Callable[[datetime], Any]) -> Any:
-        weather = self._weather
         self._told.seam(f"before {name}")
         stall_s = self._stall_s()
         self._go_there(stall_s)

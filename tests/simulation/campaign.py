@@ -188,14 +188,22 @@ def run_all(jobs: Sequence[Job], count: int, heard: Callable[[Answer], None]) ->
 
 
 def catch_mutants(
-    names: Iterable[str], seeds: int, pools: Sequence[ProcessPoolExecutor], heard: Callable[[dict[str, Any]], None]
+    names: Iterable[str],
+    seeds: int,
+    pools: Sequence[ProcessPoolExecutor],
+    heard: Callable[[dict[str, Any]], None],
 ) -> list[dict[str, Any]]:
     """For each deliberate defect the first seed whose oracle saw it; None within `seeds` seeds: not caught."""
     from tests.simulation import mutants
 
     found = []
     for name in names:
-        caught: dict[str, Any] = {"name": name, "undoes": mutants.MUTANTS[name].undoes, "caught": False, "seed": None}
+        caught: dict[str, Any] = {
+            "name": name,
+            "undoes": mutants.MUTANTS[name].undoes,
+            "caught": False,
+            "seed": None,
+        }
         numbers = list(mutants.MUTANTS[name].first_seeds) + list(range(1, seeds + 1))
         for start in range(0, len(numbers), len(pools)):
             part = [Job(seed=seed, mutant=name) for seed in numbers[start : start + len(pools)]]
@@ -222,7 +230,7 @@ def _prepare(environment: dict[str, str]) -> None:
     url, _, name = environment["DATABASE_URL"].partition("?")[0].rpartition("/")
     query = environment["DATABASE_URL"].partition("?")[2]
     with psycopg.connect(f"{url}/postgres?{query}", autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[call-overload]  # a name of our own making
+        connection.execute(f'CREATE DATABASE "{name}"')
     django.setup()
     from django.core.management import call_command
 

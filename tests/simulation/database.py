@@ -75,7 +75,9 @@ def connections_of(own: Any) -> Any:
 def empty_tables() -> None:
     """Every row of ours goes, and numbers begin at one again, so that a seed always sees the same ids."""
     names = [
-        model._meta.db_table for app in ("trading", "risk", "oco", "reporting") for model in apps.get_app_config(app).get_models()
+        model._meta.db_table
+        for app in ("trading", "risk", "oco", "reporting")
+        for model in apps.get_app_config(app).get_models()
     ]
     quoted = ", ".join(f'"{name}"' for name in names)
     with connection.cursor() as cursor:

@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from django.db import transaction
 
-from oco import exits, flatten, groups, plan, reconciliation, watcher
-from oco import books
+from oco import books, exits, flatten, groups, plan, reconciliation, watcher
 from oco.views import PlaceExit, RestStop, TakeTarget
 from risk import state
 from trading import account, decisions, lease, orders, sending, signals, trades
@@ -15,6 +15,7 @@ from trading.broker.base import OutcomeUnknown
 from trading.core import order_ids, order_states, sizing
 from trading.core.enums import CommandOutcome, ExitReason, OrderStatus, PauseReason, Role
 from trading.core.money import to_inr
+from trading.models import Order
 
 
 def _send_then_remember(real: Any) -> Any:
@@ -71,7 +72,7 @@ def _send_again_after_restart(real: Any) -> Any:
             request = _request_of(order)
             sending.carry_out(
                 desk,
-                lambda request=request: desk.broker.place(request),
+                partial(desk.broker.place, request),
                 opens_risk=False,
                 intent_s=desk.clocks.monotonic_s(),
             )
@@ -103,7 +104,11 @@ def _second_stop(real: Any) -> Any:
     def step(group: Any, exit_order: Any, market: Any, policy: Any, now: Any) -> Any:
         found = real(group, exit_order, market, policy, now)
         if isinstance(found, PlaceExit) and exit_order.attempt < 3:
-            return plan._first_exit(replace(group, exit=None, state="OPENING", close_reason=None, exits_unknown=()), market, policy)
+            return plan._first_exit(
+                replace(group, exit=None, state="OPENING", close_reason=None, exits_unknown=()),
+                market,
+                policy,
+            )
         return found
 
     return step
@@ -172,7 +177,8 @@ def _points(real: Any) -> Any:
 
 def _at_least_one_lot(real: Any) -> Any:
     def quantity(**named: Any) -> int:
-        return max(int(real(**named)), named["lot_size"])
+        lot_size: int = named["lot_size"]
+        return max(int(real(**named)), lot_size)
 
     return quantity
 
@@ -183,8 +189,7 @@ def _no_coming(real: Any) -> Any:
     def snapshot(desk: Any, quotes: Any, capital: Any) -> Any:
         found = real(desk, quotes, capital)
         held = {
-            (trade.exchange, trade.tradingsymbol)
-            for trade in trades.of_session(desk).filter(closed_at=None)
+            (trade.exchange, trade.tradingsymbol) for trade in trades.of_session(desk).filter(closed_at=None)
         }
         return replace(found, open_positions=len(held))
 
@@ -233,8 +238,7 @@ def _forget_groups(real: Any) -> Any:
 
     def live(desk: Any, policy: Any) -> Any:
         began = desk.lease.fence
-        mine = [one for one in real(desk, policy) if _seen_by(one, began)]
-        return mine
+        return [one for one in real(desk, policy) if _seen_by(one, began)]
 
     return live
 
@@ -249,9 +253,11 @@ def _seen_by(group: Any, fence: int) -> bool:
 def _absence_is_loss(real: Any) -> Any:
     def note(desk: Any, order: Any) -> Any:
         with transaction.atomic():
-            order = orders.Order.objects.select_for_update(of=("self",)).get(pk=order.pk)
+            order = Order.objects.select_for_update(of=("self",)).get(pk=order.pk)
             if order.status in (OrderStatus.SUBMITTED, OrderStatus.UNKNOWN):
-                orders._move(order, OrderStatus.LOST, who="watcher", why="not there", now=desk.clocks.market_now())
+                orders._move(
+                    order, OrderStatus.LOST, who="watcher", why="not there", now=desk.clocks.market_now()
+                )
                 order.save()
             return OrderStatus(order.status)
 
@@ -260,7 +266,7 @@ def _absence_is_loss(real: Any) -> Any:
 
 def _late_is_ignored(real: Any) -> Any:
     def apply(desk: Any, order_id: int, report: Any) -> bool:
-        order = orders.Order.objects.get(pk=order_id)
+        order = Order.objects.get(pk=order_id)
         if order.status in order_states.CLOSED:
             return False
         return bool(real(desk, order_id, report))
@@ -294,7 +300,7 @@ def _hurry(real: Any) -> Any:
 
 def _fall_back(real: Any) -> Any:
     def apply(desk: Any, order_id: int, report: Any) -> bool:
-        orders.Order.objects.filter(pk=order_id, filled_quantity__gt=report.filled_quantity).update(
+        Order.objects.filter(pk=order_id, filled_quantity__gt=report.filled_quantity).update(
             filled_quantity=report.filled_quantity
         )
         return bool(real(desk, order_id, report))
@@ -306,23 +312,47 @@ ALL: tuple[tuple[str, str, tuple[tuple[Any, str, Any], ...]], ...] = (
     ("sent before it is written", "1.2", ((orders, "submit", _send_then_remember),)),
     ("a time-out is a refusal", "1.1", ((sending, "carry_out", _time_out_is_refusal),)),
     ("a time-out is tried again", "1.1", ((sending, "carry_out", _retry),)),
-    ("an interrupted intent is sent again", "1.2", ((orders, "settle_interrupted", _send_again_after_restart),)),
-    ("a second resting stop", "1.7", ((plan, "_step_on_its_way", _second_stop),)),
+    (
+        "an interrupted intent is sent again",
+        "1.2",
+        ((orders, "settle_interrupted", _send_again_after_restart),),
+    ),
+    (
+        "a second resting stop",
+        "1.7",
+        ((plan, "_step_on_its_way", _second_stop), (plan, "next_actions", _no_strays)),
+    ),
     ("two owners make exits", "1.7", ((exits, "perform", _doubled_children),)),
     ("two resting legs", "1.7", ((exits, "perform", _two_legs),)),
     ("the kill state is in memory", "1.10", ((state, "reasons_off", _forget_flatten),)),
-    ("the fence is not checked", "1.11", ((lease, "is_current", _true), (sending, "DEADLINE_S", lambda _: 1e9))),
+    (
+        "the fence is not checked",
+        "1.11",
+        ((lease, "is_current", _true), (sending, "DEADLINE_S", lambda _: 1e9)),
+    ),
     ("all orders share a tag", "2", ((decisions, "kite_tag", _one_tag), (exits, "kite_tag", _one_tag))),
-    ("the tag is cut short", "2", ((decisions, "kite_tag", _tags_without_role), (exits, "kite_tag", _tags_without_role))),
+    (
+        "the tag is cut short",
+        "2",
+        ((decisions, "kite_tag", _tags_without_role), (exits, "kite_tag", _tags_without_role)),
+    ),
     ("the date is left out of the id", "2", ((signals, "plan_of", _no_date),)),
     ("heat in points", "3", ((account, "heat_inr", _points),)),
     ("at least one lot", "3", ((sizing, "quantity_for_risk", _at_least_one_lot),)),
     ("charges are left out", "3", ((trades, "charges_of_fills", _free_of_charge),)),
     ("orders in flight are not counted", "1.2", ((account, "snapshot", _no_coming),)),
-    ("flatten leaves the stops", "1.9", ((plan, "_step_of_resting_stop", _flatten_beside_stops), (plan, "next_actions", _no_strays))),
+    (
+        "flatten leaves the stops",
+        "1.9",
+        ((plan, "_step_of_resting_stop", _flatten_beside_stops), (plan, "next_actions", _no_strays)),
+    ),
     ("a pause holds exits back", "1.5", ((sending, "_held_back", _exits_held_back),)),
     ("the stop is never placed", "1.4", ((plan, "_first_exit", _nothing),)),
-    ("a failed stop is only logged", "1.4", ((plan, "_exit_for_the_rest", _nothing), (plan, "_step_on_its_way", _nothing))),
+    (
+        "a failed stop is only logged",
+        "1.4",
+        ((plan, "_exit_for_the_rest", _nothing), (plan, "_step_on_its_way", _nothing)),
+    ),
     ("a remainder hangs", "1.3", ((plan, "_reprice_when_hanging", _nothing), (plan, "_is_jumped", _false))),
     ("partial fills are not seen", "1.13", ((groups, "follow_entry", _only_complete),)),
     ("a restart forgets its groups", "1.10", ((groups, "live", _forget_groups),)),

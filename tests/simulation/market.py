@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from itertools import pairwise
 from random import Random
 
 import numpy as np
@@ -114,7 +115,7 @@ def _prices(
     seed: int, plan: Random, specs: tuple[InstrumentSpec, ...], moments: list[datetime], spikes: int
 ) -> np.ndarray:
     numbers = stream(seed, "price")
-    gaps = np.array([2.0] + [(b - a).total_seconds() for a, b in zip(moments, moments[1:], strict=False)])
+    gaps = np.array([2.0] + [(b - a).total_seconds() for a, b in pairwise(moments)])
     moves = numbers.normal(0, WIGGLE, (len(moments), len(specs))) * np.sqrt(gaps)[:, None]
     last_faulty = int(len(moments) * MINUTES / (MINUTES + HEALED_MINUTES))
     for _ in range(spikes):
@@ -127,4 +128,5 @@ def _prices(
     # Pulled back softly, so that no path leaves the circuits in half an hour.
     path = np.tanh(np.cumsum(moves, axis=0) / 0.06) * 0.06
     tick = np.array([spec.tick_size_paise for spec in specs])
-    return (np.rint(start * (1 + path) / tick).astype(np.int64)) * tick
+    prices: np.ndarray = np.rint(start * (1 + path) / tick).astype(np.int64) * tick
+    return prices

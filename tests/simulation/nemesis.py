@@ -177,7 +177,11 @@ class Nemesis:
         world.trace("operator: flatten")
         for _ in range(2 if self.operator.random() < 0.3 else 1):
             row = flatten.request(
-                world.account, world.session, ExitReason.OPERATOR, asked_by="operator", clocks=world.stage.clocks
+                world.account,
+                world.session,
+                ExitReason.OPERATOR,
+                asked_by="operator",
+                clocks=world.stage.clocks,
             )
         world.stage.after(0.05, world.ring_watcher)
         if is_drill:

@@ -99,8 +99,7 @@ class Actor:
                     self._job()
                 except SimulatedCrash:
                     self.is_killed = True
-                except BaseException as error:
-                    # Nobody would ever get the baton back: the stage raises it where it gave it away.
+                except BaseException as error:  # noqa: BLE001  # raised again where the baton was given away
                     self.failure, self.is_killed = error, True
             self._job = None
             self.is_busy = False

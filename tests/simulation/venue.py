@@ -1,7 +1,7 @@
-"""The venue of a simulated world: the real one, plus what brokers do behind one's back, plus how its books look late."""
+"""The venue of a simulated world: the real one, what brokers do behind one's back, and its books as they were."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -42,7 +42,7 @@ class Hook:
 
 
 class SimulatedVenue(Venue):
-    """A Venue whose orders can be rejected, delayed and raised from the dead, and whose books can be read as of before."""
+    """A Venue whose orders can be rejected, delayed and raised from the dead; its books can be read as they were."""
 
     def __init__(
         self,

@@ -4,7 +4,7 @@ Market, venue, strategy loop, order watcher, operator and nemesis are actors on 
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from hashlib import sha256
 from random import Random
@@ -93,7 +93,9 @@ class World:
         self.happened = Happened()
         self.venue = SimulatedVenue(
             self.path.specs,
-            VenueRules(latency=Latency(mean_ms=80, most_ms=600), modified_quantity=self.rates.modified_quantity),
+            VenueRules(
+                latency=Latency(mean_ms=80, most_ms=600), modified_quantity=self.rates.modified_quantity
+            ),
             now=lambda: self.stage.now,
             seed=seed,
             capital_paise=int(CAPITAL_INR * 100),
@@ -102,13 +104,17 @@ class World:
         )
         self.oracle = Oracle(self.venue, lambda: self.stage.now, self.happened, POSITIONS)
         self.weather = Weather(
-            self.rates, self.happened, Random(f"{seed}/fault"), Random(f"{seed}/latency"), refusing=self.oracle.refusing
+            self.rates,
+            self.happened,
+            Random(f"{seed}/fault"),
+            Random(f"{seed}/latency"),
+            refusing=self.oracle.refusing,
         )
         self.stage.world_next = self.venue.next_event_at
         self.stage.world_step = self._venue_acts
         self.sessions = [ordinary_session(paths.DAY, spec) for spec in self.path.specs]
         self.strategy = PlannedIdea(seed, self.path.specs)
-        self.strategist: Process = StrategyProcess(self)
+        self.strategist = StrategyProcess(self)
         self.watcher = WatcherProcess(self)
         self.nemesis = Nemesis(self)
         self.seams = Seams(self.seam, self.between)
@@ -132,10 +138,12 @@ class World:
         self.trace(name)
         self.oracle.sending(role)
         actor = self.stage.current
-        leading = [self.strategist.actor, self.watcher.actor]
-        replaced = any(one.kind.lower() == actor.name and one.is_ready for one in (self.strategist, self.watcher)) if actor else False
-        if actor is not None and actor not in leading and replaced:
-            self.oracle.violate("FENCE", f"{actor.name} sent {name} although another leads")
+        both: tuple[Process, ...] = (self.strategist, self.watcher)
+        for process in both:
+            if actor is None or process.kind.lower() != actor.name:
+                continue
+            if process.actor is not actor and process.is_ready:
+                self.oracle.violate("FENCE", f"{actor.name} sent {name} although another leads")
 
     def note(self, fault: Fault, lasts_s: float) -> None:
         self.happened.note(fault, self.stage.now, lasts_s, is_open=self.oracle.is_open)
@@ -177,7 +185,8 @@ class World:
 
     def _stop(self, actor: Actor) -> None:
         """The process stands still between a commit and what follows; its lease runs out and another leads."""
-        process = next(one for one in (self.strategist, self.watcher) if one.kind.lower() == actor.name)
+        both: tuple[Process, ...] = (self.strategist, self.watcher)
+        process = next(one for one in both if one.kind.lower() == actor.name)
         span_s = self.plan.uniform(5, 30)
         self.note(Fault.STOPPED, span_s + 12)
         if process.actor is actor:
@@ -218,7 +227,9 @@ class World:
 
     def _set_up(self) -> None:
         now = self.stage.now
-        self.account = Account.objects.create(name="simulated", broker_user="AB1234", paper_capital_inr=CAPITAL_INR)
+        self.account = Account.objects.create(
+            name="simulated", broker_user="AB1234", paper_capital_inr=CAPITAL_INR
+        )
         self.session = VenueSession.objects.create(
             account=self.account, key=self.venue.venue_session, market="simulated", started_at=now
         )
@@ -271,7 +282,8 @@ class World:
             order_id, status = str(row["order_id"]), str(row["status"])
             order = self.venue.orders[order_id]
             if role_of_tag(order.tag) is not None or order.placed_by != "AB1234":
-                self.trace(f"  venue: {order_id[-3:]} {order.tag} {status} {order.filled}/{order.quantity} @ {order.price_paise}")
+                filled = f"{order.filled}/{order.quantity} @ {order.price_paise}"
+                self.trace(f"  venue: {order_id[-3:]} {order.tag} {status} {filled}")
             if order.cancelled and order_id not in self._zombie_candidates and role_of_tag(order.tag):
                 self._zombie_candidates.add(order_id)
                 self.nemesis.maybe_raise(order)
@@ -318,12 +330,18 @@ class World:
         for row in Order.objects.filter(session=self.session).order_by("pk"):
             self.log.add(f"{row.tag} {row.status} {row.filled_quantity} {row.average_price}")
         self.log.add(self.venue.digest())
-        entries = sum(role_of_tag(order.tag) == "ENTRY" and order.filled > 0 for order in self.venue.orders.values())
+        entries = sum(
+            role_of_tag(order.tag) == "ENTRY" and order.filled > 0 for order in self.venue.orders.values()
+        )
         return SeedResult(
             seed=self.seed,
-            violations=tuple((f"{one.at:%H:%M:%S}", one.invariant, one.what) for one in self.oracle.violations),
+            violations=tuple(
+                (f"{one.at:%H:%M:%S}", one.invariant, one.what) for one in self.oracle.violations
+            ),
             faults={fault.value: count for fault, count in sorted(self.happened.by_kind.items())},
-            faults_while_open={fault.value: count for fault, count in sorted(self.happened.while_open.items())},
+            faults_while_open={
+                fault.value: count for fault, count in sorted(self.happened.while_open.items())
+            },
             crashes=self.happened.by_kind[Fault.CRASH],
             entries=entries,
             entry_fills=self.oracle.entry_fills,

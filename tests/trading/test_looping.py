@@ -15,9 +15,7 @@ from trading.models import Account, Lease
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-QUICK = Timing(
-    lease_s=0.6, renew_every_s=0.1, pass_limit_s=0.4, idle_s=0.05, try_every_s=0.05, breath_s=0.02
-)
+QUICK = Timing(lease_s=0.6, renew_every_s=0.1, pass_limit_s=0.4, idle_s=0.05, try_every_s=0.05, breath_s=0.02)
 WAIT_S = 10.0
 
 

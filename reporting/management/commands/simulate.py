@@ -5,8 +5,10 @@ import os
 import sys
 from argparse import ArgumentTypeError
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -14,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 BAD_USAGE, VIOLATED = 2, 3
 #: a mutant must be caught within so many seeds
 MUTANT_SEEDS = 200
+SEEDS = 40
 
 
 def at_least_one(words: str) -> int:
@@ -30,13 +33,18 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--seeds", type=at_least_one, default=40, help="how many seeds (40)")
+        parser.add_argument(
+            "--seeds", type=at_least_one, help="how many seeds (40; of each defect 200 at most)"
+        )
         parser.add_argument("--start", type=at_least_one, default=1, help="the first seed (1)")
         parser.add_argument("--jobs", type=at_least_one, default=os.cpu_count() or 1, help="processes")
         parser.add_argument("--json", action="store_true", help="print the sheet as JSON")
         parser.add_argument("--seed", type=at_least_one, help="one seed alone")
         parser.add_argument("--trace", action="store_true", help="with --seed: print its event log")
         parser.add_argument("--mutants", action="store_true", help="feed it deliberate defects instead")
+        parser.add_argument(
+            "--sheet", type=Path, help="run both and write the reliability sheet to this file"
+        )
         parser.add_argument("--mutant", default="", help="with --seed or --mutants: this defect alone")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -46,10 +54,14 @@ class Command(BaseCommand):
 
         if options["mutant"] and options["mutant"] not in MUTANTS:
             known = "; ".join(MUTANTS)
-            raise CommandError(f"There is no defect {options['mutant']!r}. Known: {known}", returncode=BAD_USAGE)
+            raise CommandError(
+                f"There is no defect {options['mutant']!r}. Known: {known}", returncode=BAD_USAGE
+            )
         if options["trace"] and options["seed"] is None:
             raise CommandError("--trace needs --seed: say which seed to print", returncode=BAD_USAGE)
-        if options["mutants"]:
+        if options["sheet"] is not None:
+            self._write_sheet(options)
+        elif options["mutants"]:
             self._feed_mutants(options)
         elif options["seed"] is not None:
             self._one(options)
@@ -59,12 +71,14 @@ class Command(BaseCommand):
     def _campaign(self, options: dict[str, Any]) -> None:
         from tests.simulation import campaign
 
-        jobs = campaign.jobs_of(options["start"], options["seeds"])
+        jobs = campaign.jobs_of(options["start"], options["seeds"] or SEEDS)
         with _progress() as progress:
             task = progress.add_task("seeds", total=len(jobs))
             sheet = campaign.run_all(jobs, options["jobs"], lambda _: progress.advance(task))
         found = sheet.as_json()
-        self.stdout.write(json.dumps(found, ensure_ascii=False, indent=1) if options["json"] else _text(found))
+        self.stdout.write(
+            json.dumps(found, ensure_ascii=False, indent=1) if options["json"] else _text(found)
+        )
         if found["violations"]:
             sys.exit(VIOLATED)
 
@@ -86,8 +100,32 @@ class Command(BaseCommand):
         if options["trace"]:
             self.stdout.write("\n".join(answer.log))
         found = sheet.as_json()
-        self.stdout.write(json.dumps(found, ensure_ascii=False, indent=1) if options["json"] else _text(found))
+        self.stdout.write(
+            json.dumps(found, ensure_ascii=False, indent=1) if options["json"] else _text(found)
+        )
         if found["violations"]:
+            sys.exit(VIOLATED)
+
+    def _write_sheet(self, options: dict[str, Any]) -> None:
+        from tests.simulation import campaign, reliability
+        from tests.simulation.mutants import MUTANTS
+
+        jobs = campaign.jobs_of(options["start"], options["seeds"] or SEEDS)
+        with _progress() as progress:
+            task = progress.add_task("seeds", total=len(jobs))
+            found = campaign.run_all(jobs, options["jobs"], lambda _: progress.advance(task)).as_json()
+            task = progress.add_task("mutants", total=len(MUTANTS))
+            with campaign.lanes(options["jobs"]) as pools:
+                mutants = campaign.catch_mutants(
+                    list(MUTANTS), MUTANT_SEEDS, pools, lambda _: progress.advance(task)
+                )
+        commit = reliability.commit_of(Path(settings.BASE_DIR))
+        page = reliability.page(
+            found, mutants, commit=commit, start=options["start"], seeds_each=MUTANT_SEEDS
+        )
+        options["sheet"].write_text(page)
+        self.stdout.write(f"{options['sheet']} is written")
+        if found["violations"] or not all(one["caught"] for one in mutants):
             sys.exit(VIOLATED)
 
     def _feed_mutants(self, options: dict[str, Any]) -> None:
@@ -95,29 +133,39 @@ class Command(BaseCommand):
         from tests.simulation.mutants import MUTANTS
 
         names = [options["mutant"]] if options["mutant"] else list(MUTANTS)
-        seeds = min(options["seeds"], MUTANT_SEEDS) if options["seeds"] != 40 else MUTANT_SEEDS
+        seeds = min(options["seeds"] or MUTANT_SEEDS, MUTANT_SEEDS)
         with _progress() as progress, campaign.lanes(options["jobs"]) as pools:
             task = progress.add_task("mutants", total=len(names))
-            found = campaign.catch_mutants(names, seeds, pools, lambda _: progress.advance(task))
+
+            def heard(one: dict[str, Any]) -> None:
+                progress.advance(task)
+                if not options["json"]:
+                    self.stdout.write(_caught(one))
+                    self.stdout.flush()
+
+            found = campaign.catch_mutants(names, seeds, pools, heard)
         if options["json"]:
-            self.stdout.write(json.dumps({"seeds_each": seeds, "mutants": found}, ensure_ascii=False, indent=1))
-        else:
-            for one in found:
-                how = f"seed {one['seed']}: {one['by']}, {one['what']}" if one["caught"] else "NOT CAUGHT"
-                self.stdout.write(f"{one['name']} (lesson {one['undoes']}): {how}")
+            self.stdout.write(
+                json.dumps({"seeds_each": seeds, "mutants": found}, ensure_ascii=False, indent=1)
+            )
         if not all(one["caught"] for one in found):
             sys.exit(VIOLATED)
+
+
+def _caught(one: dict[str, Any]) -> str:
+    how = f"seed {one['seed']}: {one['by']}, {one['what']}" if one["caught"] else "NOT CAUGHT"
+    return f"{one['name']} (lesson {one['undoes']}): {how}"
 
 
 def _text(sheet: dict[str, Any]) -> str:
     """The sheet for a person."""
     bare, flat = sheet["unprotected_s"], sheet["flatten_s"]
     lines = [
-        f"{sheet['seeds']} seeds ({sheet['healthy_seeds']} of them without faults), {sheet['market_hours']} "
-        f"market hours, {sheet['entries']} entries, {sheet['fills']} fills, {sheet['crashes']} crashes",
+        f"{sheet['seeds']} seeds, {sheet['healthy_seeds']} of them without faults, {sheet['market_hours']} h of market",
+        f"{sheet['entries']} entries, {sheet['fills']} fills, {sheet['crashes']} crashes",
         f"each faulty seed at least: {sheet['minima']}",
-        f"without a live stop: p50 {bare['p50']} s, p99 {bare['p99']} s, worst {bare['max']} s; "
-        f"worst without faults {bare['healthy_max']} s",
+        f"without a live stop: p50 {bare['p50']} s, p99 {bare['p99']} s, worst {bare['max']} s",
+        f"without a live stop where nothing failed: worst {bare['healthy_max']} s",
         f"flatten: p50 {flat['p50']} s, p99 {flat['p99']} s, worst {flat['max']} s",
     ]
     lines += [
@@ -125,7 +173,9 @@ def _text(sheet: dict[str, Any]) -> str:
         for kind, one in sheet["faults"].items()
     ]
     lines.append(f"violations: {len(sheet['violations'])}")
-    lines += [f"  seed {one['seed']} {one['at']} {one['invariant']}: {one['what']}" for one in sheet["violations"]]
+    lines += [
+        f"  seed {one['seed']} {one['at']} {one['invariant']}: {one['what']}" for one in sheet["violations"]
+    ]
     lines.append(f"digest {sheet['digest']}")
     return "\n".join(lines)
 

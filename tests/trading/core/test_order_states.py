@@ -42,7 +42,7 @@ PENDING_CANCEL   - - - x . x x x x x - -
 ACCEPTED         - - - x x . x x x x - -
 PARTIALLY_FILLED - - - x x - . x x - - -
 FILLED           - - - - - - - . - - - -
-CANCELED         - - - - - - x x . - - -
+CANCELED         - - - - - - x x . c - -
 REJECTED         - - - - - - x x - . - -
 DENIED           - - - - - - - - - - . -
 LOST             - - x x x x x x x c - .

@@ -1,0 +1,61 @@
+"""A few seeds of the fault simulation in every test run; `manage.py simulate` runs as many as one likes."""
+
+from functools import cache
+
+import pytest
+
+from tests.simulation import campaign
+from tests.simulation.campaign import Job, Sheet
+from tests.simulation.rates import Rates
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@cache
+def played(seed, *, is_healthy=False):
+    """Each seed is played once for all tests that look at it."""
+    return campaign.play(Job(seed=seed, is_healthy=is_healthy))
+
+
+@pytest.mark.parametrize("seed", [2, 4])
+def test_no_fault_breaks_a_promise(seed):
+    result = played(seed).result
+    assert result.violations == ()
+    assert result.entries >= 3
+    assert sum(result.faults.values()) >= 3
+    assert sum(result.faults_while_open.values()) >= 1
+
+
+def test_without_faults_a_position_has_its_stop_within_five_seconds_and_a_flatten_takes_two():
+    result = played(20, is_healthy=True).result
+    assert result.violations == ()
+    assert result.entries >= 4
+    assert max(result.unprotected_s) <= 5
+    assert max(result.flatten_s) <= 2
+
+
+def test_the_same_seed_comes_out_the_same_twice_and_another_does_not():
+    assert campaign.play(Job(seed=4)).result.digest == played(4).result.digest
+    assert played(4).result.digest != played(2).result.digest
+
+
+def test_one_stream_more_shifts_nothing_elsewhere():
+    assert Rates.drawn(1) == Rates.drawn(1)
+    assert Rates.drawn(1) != Rates.drawn(2)
+    assert Rates.healthy(1).crash == 0
+
+
+def test_a_deliberate_defect_is_seen():
+    result = campaign.play(Job(seed=2, mutant="all orders share a tag")).result
+    assert "I1" in {one[1] for one in result.violations}
+
+
+def test_a_sheet_adds_seeds_up_and_names_the_weakest():
+    sheet = Sheet()
+    for seed in (2, 4):
+        sheet.add(played(seed))
+    shown = sheet.as_json()
+    assert shown["seeds"] == 2
+    assert shown["market_hours"] == 1.2
+    assert shown["minima"]["entries"] <= shown["entries"] / 2
+    assert shown["violations"] == []
