@@ -3,6 +3,8 @@
 import json
 from datetime import datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -29,7 +31,7 @@ def direct(day: Day, journal) -> DirectFlatten:
     return DirectFlatten.begin(day.broker, day.replayed.clocks, journal, wait)
 
 
-def lines(journal) -> list[dict]:
+def lines(journal: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in journal.read_text().splitlines()]
 
 

@@ -129,7 +129,7 @@ def play(job: Job) -> Answer:
     rates = Rates.healthy(job.seed) if job.is_healthy else None
 
     def world() -> World:
-        return World(job.seed, rates=rates, keeps_log=job.keeps_log)
+        return World(job.seed, rates=rates, keeps_log=job.keeps_log, is_first_enough=bool(job.mutant))
 
     with mutants.applied(job.mutant):
         first = world()

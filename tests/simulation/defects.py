@@ -13,7 +13,7 @@ from risk import state
 from trading import account, decisions, lease, orders, sending, signals, trades
 from trading.broker.base import OutcomeUnknown
 from trading.core import order_ids, order_states, sizing
-from trading.core.enums import CommandOutcome, ExitReason, OrderStatus, PauseReason, Role
+from trading.core.enums import CommandOutcome, ExitReason, GroupState, OrderStatus, PauseReason, Role
 from trading.core.money import to_inr
 from trading.models import Order
 
@@ -105,7 +105,7 @@ def _second_stop(real: Any) -> Any:
         found = real(group, exit_order, market, policy, now)
         if isinstance(found, PlaceExit) and exit_order.attempt < 3:
             return plan._first_exit(
-                replace(group, exit=None, state="OPENING", close_reason=None, exits_unknown=()),
+                replace(group, exit=None, state=GroupState.OPENING, close_reason=None, exits_unknown=()),
                 market,
                 policy,
             )
@@ -322,7 +322,11 @@ ALL: tuple[tuple[str, str, tuple[tuple[Any, str, Any], ...]], ...] = (
         "1.7",
         ((plan, "_step_on_its_way", _second_stop), (plan, "next_actions", _no_strays)),
     ),
-    ("two owners make exits", "1.7", ((exits, "perform", _doubled_children),)),
+    (
+        "two owners make exits",
+        "1.7",
+        ((exits, "perform", _doubled_children), (plan, "next_actions", _no_strays)),
+    ),
     ("two resting legs", "1.7", ((exits, "perform", _two_legs),)),
     ("the kill state is in memory", "1.10", ((state, "reasons_off", _forget_flatten),)),
     (

@@ -4,7 +4,7 @@ Market, venue, strategy loop, order watcher, operator and nemesis are actors on 
 """
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
 from random import Random
@@ -35,6 +35,11 @@ POSITIONS = 2
 #: faults end before the world heals, so that what arrives late has arrived
 CALM_BEFORE = timedelta(seconds=100)
 CONVERGED_AFTER = timedelta(seconds=60)
+LOOK_EVERY = timedelta(seconds=2)
+
+
+class SeenEnough(Exception):
+    """One violation was seen, and more are not asked for."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,7 +78,9 @@ class Log:
 class World:
     """Everything of one seed. `run` may be called once."""
 
-    def __init__(self, seed: int, *, rates: Rates | None = None, keeps_log: bool = False) -> None:
+    def __init__(
+        self, seed: int, *, rates: Rates | None = None, keeps_log: bool = False, is_first_enough: bool = False
+    ) -> None:
         self.seed = seed
         self.is_healthy = rates is not None and rates == Rates.healthy(seed)
         self.rates = rates or Rates.drawn(seed)
@@ -81,6 +88,7 @@ class World:
         self._crash = Random(f"{seed}/crash")
         self._updates = Random(f"{seed}/updates")
         self.log = Log(keeps_log)
+        self.is_first_enough = is_first_enough
         self.actors: list[Actor] = []
         self.is_over = False
         self.exits_were_led: bool | None = None
@@ -196,30 +204,42 @@ class World:
     # what happens
 
     def run(self) -> SeedResult:
-        """Play the seed to its end."""
+        """Play the seed to its end, or to the first violation where that is enough."""
         empty_tables()
         instruments.spec_of.cache_clear()
         with self.seams.installed():
             try:
                 self._set_up()
-                self.stage.run_until(self.heals_at)
-                self._heal()
-                self.stage.run_until(self.heals_at + CONVERGED_AFTER)
-                self._judge(verdict.unresolved(self))
-                self._judge(verdict.entries_still_off(self))
-                fills = self.oracle.entry_fills
-                self.stage.run_until(self.heals_at + timedelta(minutes=5))
-                if self.oracle.entry_fills == fills:
-                    self.oracle.violate("I10", "no valid signal traded in four healed minutes")
-                self.nemesis.press_flatten(is_drill=False)
-                self.stage.run_until(self.heals_at + timedelta(minutes=paths.HEALED_MINUTES))
-                self._judge(verdict.unresolved(self))
-                self._judge(verdict.day_problems(self))
-                if not self.oracle.is_flat:
-                    self.oracle.violate("I6", "not flat at the end")
+                self._play()
+            except SeenEnough:
+                self.trace("seen enough")
             finally:
                 self._end()
             return self.result()
+
+    def _play(self) -> None:
+        self._run_until(self.heals_at)
+        self._heal()
+        self._run_until(self.heals_at + CONVERGED_AFTER)
+        self._judge(verdict.unresolved(self))
+        self._judge(verdict.entries_still_off(self))
+        fills = self.oracle.entry_fills
+        self._run_until(self.heals_at + timedelta(minutes=5))
+        if self.oracle.entry_fills == fills:
+            self.oracle.violate("I10", "no valid signal traded in four healed minutes")
+        self.nemesis.press_flatten(is_drill=False)
+        self._run_until(self.heals_at + timedelta(minutes=paths.HEALED_MINUTES))
+        self._judge(verdict.unresolved(self))
+        self._judge(verdict.day_problems(self))
+        if not self.oracle.is_flat:
+            self.oracle.violate("I6", "not flat at the end")
+
+    def _run_until(self, moment: datetime) -> None:
+        """In small steps, so that a program with a defect is not watched for longer than it takes to see it."""
+        while self.stage.now < moment:
+            self.stage.run_until(min(self.stage.now + LOOK_EVERY, moment))
+            if self.is_first_enough and self.oracle.violations:
+                raise SeenEnough
 
     def _judge(self, found: Any) -> None:
         for invariant, what in found:

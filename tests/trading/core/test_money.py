@@ -29,7 +29,7 @@ def test_paise_become_rupees_with_two_decimals():
 
 def test_a_float_is_no_number_of_paise():
     with pytest.raises(TypeError):
-        to_inr(100.5)  # type: ignore[arg-type]  # what the test is about
+        to_inr(100.5)
 
 
 @given(st.integers(-(10**15), 10**15))
