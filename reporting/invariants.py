@@ -322,7 +322,9 @@ def _result_inr(trade: TradeFact, told: list[FillReport]) -> tuple[Decimal, Deci
 def _flatten_problems(facts: DayFacts, run: FlattenFact) -> Iterator[str]:
     name = f"the flatten ({run.reason}) of {run.asked_at:%H:%M:%S}"
     # Machine time where there is a verdict: at 60 times the speed a second is a minute of the market.
-    took = facts.until - run.asked_at if run.took_ms is None else timedelta(milliseconds=run.took_ms)
+    took = facts.until - run.asked_at
+    if run.finished_at is not None and run.took_ms is not None:
+        took = timedelta(milliseconds=run.took_ms)
     if took > FLAT_WITHIN:
         verdict = "took" if run.finished_at else "has no verdict after"
         yield f"I6: {name} {verdict} {took.total_seconds():.1f} s"

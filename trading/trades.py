@@ -160,9 +160,9 @@ def _untold(desk: Desk) -> QuerySet[Order]:
 
 def _estimate(order: Order) -> FillReport:
     told = order.fills.aggregate(
-        quantity=Sum("quantity", default=0), value=Sum(F("quantity") * F("price"), default=Decimal(0))
+        units=Sum("quantity", default=0), value=Sum(F("quantity") * F("price"), default=Decimal(0))
     )
-    quantity = order.filled_quantity - told["quantity"]
+    quantity = order.filled_quantity - told["units"]
     value = order.average_price * order.filled_quantity - told["value"]
     return FillReport(
         broker_trade_id=f"{ESTIMATE}{order.filled_quantity}",

@@ -1,6 +1,7 @@
 """What the mutants do to the program, function by function. Each takes the real thing and gives the broken one."""
 
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -13,8 +14,20 @@ from risk import state
 from trading import account, decisions, lease, orders, sending, signals, trades
 from trading.broker.base import OutcomeUnknown
 from trading.core import order_ids, order_states, sizing
-from trading.core.enums import CommandOutcome, ExitReason, GroupState, OrderStatus, PauseReason, Role
+from trading.core.enums import (
+    CommandOutcome,
+    Exchange,
+    ExitReason,
+    GroupState,
+    OrderStatus,
+    OrderType,
+    PauseReason,
+    Product,
+    Role,
+    Side,
+)
 from trading.core.money import to_inr
+from trading.core.values import OrderRequest
 from trading.models import Order
 
 
@@ -82,9 +95,6 @@ def _send_again_after_restart(real: Any) -> Any:
 
 
 def _request_of(order: Any) -> Any:
-    from trading.core.enums import Exchange, OrderType, Product, Side
-    from trading.core.values import OrderRequest
-
     return OrderRequest(
         client_order_id=order.client_order_id,
         role=Role(order.role),
@@ -139,7 +149,7 @@ def _two_legs(real: Any) -> Any:
                     request,
                     role=Role.TARGET,
                     client_order_id=name,
-                    order_type="LIMIT",
+                    order_type=OrderType.LIMIT,
                     price=target,
                     trigger_price=Decimal(0),
                     tag=order_ids.kite_tag(Role.TARGET, name),
@@ -165,8 +175,6 @@ def _tags_without_role(real: Any) -> Any:
 
 
 def _no_date(real: Any) -> Any:
-    from datetime import date
-
     return lambda desk, seen: replace(real(desk, seen), trading_date=date(2000, 1, 3))
 
 
@@ -216,6 +224,10 @@ def _no_strays(real: Any) -> Any:
 
 def _nothing(real: Any) -> Any:
     return lambda *args, **named: None
+
+
+def _empty(real: Any) -> Any:
+    return lambda *args, **named: []
 
 
 def _false(real: Any) -> Any:
@@ -344,7 +356,11 @@ ALL: tuple[tuple[str, str, tuple[tuple[Any, str, Any], ...]], ...] = (
     ("heat in points", "3", ((account, "heat_inr", _points),)),
     ("at least one lot", "3", ((sizing, "quantity_for_risk", _at_least_one_lot),)),
     ("charges are left out", "3", ((trades, "charges_of_fills", _free_of_charge),)),
-    ("orders in flight are not counted", "1.2", ((account, "snapshot", _no_coming),)),
+    (
+        "orders in flight are not counted",
+        "1.2",
+        ((account, "snapshot", _no_coming), (account, "_entry_risks", _empty)),
+    ),
     (
         "flatten leaves the stops",
         "1.9",

@@ -15,8 +15,8 @@ from trading.strategies.base import Strategy, Warming, priced_setup
 STOP_SHARE = (0.0018, 0.004)
 REWARD_RISK = 2.0
 #: now and then the stop is so far away that not one lot fits the risk
-TOO_WIDE = 0.08
-WIDE_SHARE = 0.011
+TOO_WIDE = 0.15
+WIDE_SHARE = 0.009
 #: how many minutes have a setup while there is trouble; when all is well again every instrument has one at these
 SETUPS = 9
 HEALED_SETUPS = (MINUTES + 1, MINUTES + 3)

@@ -185,7 +185,7 @@ class Nemesis:
             )
         world.stage.after(0.05, world.ring_watcher)
         if is_drill:
-            world.stage.after(20, lambda: self._resume_after(row))
+            world.stage.after(self.operator.uniform(20, 150), lambda: self._resume_after(row))
 
     def _resume_after(self, row: Flatten) -> None:
         world = self.world

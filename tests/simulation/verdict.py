@@ -1,6 +1,8 @@
 """After the world has healed: nothing unresolved, our rows equal the broker's books, the chain of every trade whole."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from oco.models import OcoGroup
@@ -8,13 +10,15 @@ from reporting import invariants, queries
 from risk import state
 from tests.simulation import market as paths
 from tests.simulation.rates import Fault
+from trading import signals
 from trading.broker.paper import PaperBroker
 from trading.core import order_states
-from trading.core.enums import GroupState, OrderStatus
-from trading.core.order_ids import role_of_tag
+from trading.core.enums import GroupState, OrderStatus, Side
+from trading.core.order_ids import plan_client_id, role_of_tag
+from trading.core.values import Score, Setup
 from trading.exchange.orders import KiteStatus
 from trading.exchange.rules import Latency
-from trading.models import Order
+from trading.models import Order, Signal
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -63,6 +67,27 @@ def entries_still_off(world: "World") -> Iterator[tuple[str, str]]:
     left = state.reasons_off(world.account.pk)
     if left:
         yield "I10", f"entries are still off: {', '.join(sorted(left))}"
+
+
+def ids_of_tomorrow(world: "World") -> Iterator[tuple[str, str]]:
+    """I1: the same plan on the next day is another plan."""
+    row = Signal.objects.filter(session=world.session).first()
+    loop = getattr(world.strategist, "loop", None)
+    if row is None or loop is None:
+        return
+    setup = Setup(
+        side=Side(row.side),
+        entry_price=row.entry_price,
+        stop_price=row.stop_price,
+        target_price=row.target_price,
+        reason=row.reason,
+    )
+    score = Score(momentum=0, trend=0, liquidity=0, regime=0, reward_risk=0, penalty=0, total=0)
+    spec = next(one for one in world.path.specs if one.tradingsymbol == row.tradingsymbol)
+    seen = signals.Seen(strategy=row.strategy, spec=spec, candle_at=row.candle_at, setup=setup, score=score)
+    tomorrow = replace(loop.desk, trading_date=paths.DAY + timedelta(days=1))
+    if plan_client_id(signals.plan_of(tomorrow, seen)) == row.plan_id:
+        yield "I1", f"plan {row.plan_id} has the same id tomorrow: it would be taken for spent"
 
 
 def day_problems(world: "World") -> Iterator[tuple[str, str]]:

@@ -231,6 +231,7 @@ class World:
         self._run_until(self.heals_at + timedelta(minutes=paths.HEALED_MINUTES))
         self._judge(verdict.unresolved(self))
         self._judge(verdict.day_problems(self))
+        self._judge(verdict.ids_of_tomorrow(self))
         if not self.oracle.is_flat:
             self.oracle.violate("I6", "not flat at the end")
 
