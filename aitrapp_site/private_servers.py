@@ -280,6 +280,12 @@ def run_as(user: str | None) -> dict[str, Any]:
     return {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []} if user else {}
 
 
+def end_with_parent(number: signal.Signals) -> None:
+    """Called in a running child: the kernel sends it `number` when its parent dies. Does nothing but on Linux."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(number))
+
+
 def die_with_parent(number: signal.Signals) -> Callable[[], None] | None:
     """For `preexec_fn`: the kernel sends `number` to the child when its parent dies, even by kill -9. Linux only."""
     if sys.platform != "linux":

@@ -1,7 +1,6 @@
 """Recorded days replayed, judged and stored, here or in processes of their own; failures in plain words."""
 
 import hashlib
-import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -10,12 +9,11 @@ from datetime import date, datetime
 from multiprocessing import get_context
 from pathlib import Path
 
-import django
 from django.db import DatabaseError, InterfaceError
 
-from aitrapp_site.private_servers import die_with_parent
 from reporting import burnin
 from reporting.burnin import Report
+from reporting.management import processes
 from reporting.replay import run_day
 from trading.core.enums import Mode
 from trading.exchange.gfdl import BrokenMarketData
@@ -65,13 +63,6 @@ def replay(job: DayJob, on_progress: Callable[[datetime], None] | None = None) -
     return judged
 
 
-def _begin() -> None:
-    """A replaying process ends with the one that asked for it, however that one ends."""
-    if leave := die_with_parent(signal.SIGTERM):
-        leave()
-    django.setup()
-
-
 def replay_all(jobs: Sequence[DayJob], lanes: int) -> Iterator[Report]:
     """Replay many days in `lanes` processes, each with an account of its own; reports come as days end.
 
@@ -81,7 +72,7 @@ def replay_all(jobs: Sequence[DayJob], lanes: int) -> Iterator[Report]:
         yield from (replay(replace(job, account=f"{job.account}-1")) for job in jobs)
         return
     context = get_context("spawn")
-    pools = [ProcessPoolExecutor(1, mp_context=context, initializer=_begin) for _ in range(lanes)]
+    pools = [ProcessPoolExecutor(1, mp_context=context, initializer=processes.begin) for _ in range(lanes)]
     try:
         pending: list[Future[Report]] = []
         for place, job in enumerate(jobs):
