@@ -40,6 +40,8 @@ class Listener(Protocol):
 
     def sending(self, name: str, role: Role | None) -> None: ...
 
+    def came_late(self, order_id: str) -> None: ...
+
 
 @dataclass(slots=True)
 class Weather:
@@ -99,7 +101,10 @@ class FaultyBroker(PaperBroker):
             self._note(Fault.LATE_ORDER, hook.extra_delay_s + 5)
 
         def apply() -> str:
-            return self._sim.place_hooked(fields, self._stage.now, hook)
+            order_id = self._sim.place_hooked(fields, self._stage.now, hook)
+            if hook.extra_delay_s:
+                self._told.came_late(order_id)
+            return order_id
 
         return self._send(
             f"place {request.role} {request.quantity} {request.tradingsymbol}", apply, request.role
@@ -213,7 +218,7 @@ class FaultyBroker(PaperBroker):
 
     def _arrive(self, apply: Callable[[], str]) -> None:
         try:
-            apply()
+            self._told.came_late(apply())
         except VenueRefusal as refusal:
             self._told.trace(f"late call refused: {refusal.message}")
         else:

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from oco import flatten
 from oco.models import Flatten
@@ -10,6 +10,7 @@ from risk import state
 from tests.simulation import market as paths
 from tests.simulation.rates import PROMISED, Fault
 from trading.core.enums import ExitReason, OrderType, Product, Side
+from trading.core.values import InstrumentSpec
 from trading.exchange.orders import VenueOrder
 from trading.exchange.rules import VenueRefusal
 
@@ -19,6 +20,19 @@ if TYPE_CHECKING:
 MINUTE = 60.0
 #: troubles come in this span of a seed, in seconds from its start
 TROUBLES = (1.5 * MINUTE, (paths.MINUTES - 3.5) * MINUTE)
+
+
+def request_of(spec: InstrumentSpec, quantity: int, side: Side) -> dict[str, Any]:
+    """A market order from the broker's own terminal."""
+    return {
+        "exchange": spec.exchange,
+        "tradingsymbol": spec.tradingsymbol,
+        "transaction_type": side,
+        "order_type": OrderType.MARKET,
+        "quantity": quantity,
+        "product": Product.MIS,
+        "market_protection": -1,
+    }
 
 
 class Nemesis:
@@ -126,17 +140,14 @@ class Nemesis:
         else:
             spec = self.stream.choice(world.path.specs)
             quantity, side = spec.lot_size, self.stream.choice((Side.BUY, Side.SELL))
-        request = {
-            "exchange": spec.exchange,
-            "tradingsymbol": spec.tradingsymbol,
-            "transaction_type": side,
-            "order_type": OrderType.MARKET,
-            "quantity": quantity,
-            "product": Product.MIS,
-            "market_protection": -1,
-        }
+            back = request_of(spec, quantity, side.opposite)
+            world.stage.after(self.stream.uniform(20, 80), lambda: self._by_hand(back))
         self._note(Fault.HAND_CLOSE if is_close else Fault.HAND_TRADE, 30)
-        world.oracle.surprise(spec.tradingsymbol)
+        self._by_hand(request_of(spec, quantity, side))
+
+    def _by_hand(self, request: dict[str, Any]) -> None:
+        world = self.world
+        world.oracle.surprise(request["tradingsymbol"])
         try:
             world.venue.place_as_other(request, world.stage.now, "user")
         except VenueRefusal as refusal:

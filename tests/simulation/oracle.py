@@ -49,6 +49,8 @@ class Line:
 
     spec: InstrumentSpec
     held: int = 0
+    #: what somebody else holds beside us
+    others: int = 0
     #: since when it is open without an exit that covers it, and since when ours rests on nothing
     bare_since: datetime | None = None
     orphan_since: datetime | None = None
@@ -75,6 +77,8 @@ class Oracle:
     refusing: list[tuple[datetime, datetime]] = field(default_factory=list)
     flatten_asked: datetime | None = None
     is_latched: bool = False
+    #: orders that reached the exchange long after they were sent: what they do comes as a surprise
+    late_ids: set[str] = field(default_factory=set)
     _sent: deque[datetime] = field(default_factory=deque)
     _tags: set[str] = field(default_factory=set)
     _orders_seen: int = 0
@@ -163,18 +167,30 @@ class Oracle:
         change, held = execution.side.sign * execution.quantity, line.held
         if role is None:
             self.surprise(execution.spec.tradingsymbol)
-            closed = min(abs(held), abs(change)) if held * change < 0 else 0
-            line.held += (1 if change > 0 else -1) * closed
+            line.others += change
+            self._net(line)
             return
         line.held += change
+        if execution.order_id in self.late_ids:
+            self.surprise(execution.spec.tradingsymbol)
         if role is Role.ENTRY:
             self.entry_fills += 1
             if held * change < 0:
                 self._wrong(line, f"an entry of {change} filled against {held} held")
+            self._net(line)
             return
         self.exit_fills += 1
         if held * change >= 0 or abs(change) > abs(held):
             self._wrong(line, f"an exit of {change} filled with {held} held ({role})")
+
+    def _net(self, line: Line) -> None:
+        """What others hold the other way round and what we hold are, at the broker, nothing."""
+        if line.held * line.others < 0:
+            units = min(abs(line.held), abs(line.others))
+            sign = 1 if line.held > 0 else -1
+            line.held -= sign * units
+            line.others += sign * units
+            self.surprise(line.spec.tradingsymbol)
 
     def _wrong(self, line: Line, what: str) -> None:
         now = self.now()

@@ -153,6 +153,10 @@ class World:
             if process.actor is not actor and process.is_ready:
                 self.oracle.violate("FENCE", f"{actor.name} sent {name} although another leads")
 
+    def came_late(self, order_id: str) -> None:
+        """An order that nobody expected any more."""
+        self.oracle.late_ids.add(order_id)
+
     def note(self, fault: Fault, lasts_s: float) -> None:
         self.happened.note(fault, self.stage.now, lasts_s, is_open=self.oracle.is_open)
         self.trace(f"! {fault}")
