@@ -4,7 +4,6 @@ import logging
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from http import HTTPStatus
 
 from django.db import IntegrityError
 
@@ -13,7 +12,6 @@ from oco.models import OcoGroup
 from oco.views import ExitPolicy
 from risk import state
 from trading import orders, trades
-from trading.broker.base import BrokerUnavailable
 from trading.core import order_states
 from trading.core.enums import OrderStatus, PauseReason, Role
 from trading.core.order_ids import role_of_tag
@@ -26,16 +24,8 @@ log = logging.getLogger(__name__)
 
 
 def read_order(desk: Desk, broker_order_id: str) -> list[int]:
-    """Read one order's newest state. Returns the pks of our orders that changed.
-
-    A history that lags may say that it knows no such order: that is no news, and stops no pass.
-    """
-    try:
-        history = desk.broker.order_history(broker_order_id)
-    except BrokerUnavailable as error:
-        if error.http_status in (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND):
-            return []
-        raise
+    """Read one order's newest state. Returns the pks of our orders that changed."""
+    history = desk.broker.order_history(broker_order_id)
     if not history:
         return []
     pk = _pk_of(history[-1], _ours(orders.of_session(desk)))

@@ -99,9 +99,3 @@ def test_an_order_nobody_knows_is_read_without_harm():
     hand = day.replayed.venue.place_as_other(request, day.now, "AB1234-WEB")
     day.run_for(1)
     assert books.read_order(day.desk, hand) == []
-
-
-def test_a_history_that_does_not_know_an_order_yet_is_no_news_and_stops_no_pass():
-    day = Day.opens()
-    day.enters()
-    assert books.read_order(day.desk, "999999999999999") == []
