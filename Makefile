@@ -28,7 +28,7 @@ migrate: $(RUNTIME) ## bring the database up to date
 	@$(PY) manage.py migrate $(ARGS)
 
 test: $(TESTS) ## the whole test suite
-	@$(PY) -m pytest -n 3 --dist loadgroup $(ARGS)  # one worker waits for the system tests
+	@$(PY) -m pytest -n 2 $(ARGS)
 
 check: $(TESTS) ## style, types, import rules, migrations and Django's own checks
 	$(PY) -m ruff check .

@@ -47,10 +47,3 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         _servers.close()
         embedded.wait_until_stopped(Path(os.environ[DATA_DIR]), timeout_s=20)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that start the whole system mostly wait: they share one worker, from the start, beside the others."""
-    for item in items:
-        if item.get_closest_marker("system"):
-            item.add_marker(pytest.mark.xdist_group("system"))
