@@ -12,6 +12,7 @@ from oco.models import OcoGroup
 from oco.views import ExitPolicy
 from risk import state
 from trading import orders, trades
+from trading.broker.base import BrokerUnavailable
 from trading.core import order_states
 from trading.core.enums import OrderStatus, PauseReason, Role
 from trading.core.order_ids import role_of_tag
@@ -22,12 +23,23 @@ from trading.models import Fill, Order, Trade
 
 log = logging.getLogger(__name__)
 
+#: what Kite answers of an order it does not know; anything else says that the read itself failed
+NOT_FOUND = frozenset({400, 404})
 
-def read_order(desk: Desk, broker_order_id: str) -> list[int]:
-    """Read one order's newest state. Returns the pks of our orders that changed."""
-    history = desk.broker.order_history(broker_order_id)
+
+def read_order(desk: Desk, broker_order_id: str) -> list[int] | None:
+    """Read one order's newest state. Returns the pks of our orders that changed.
+
+    None where the broker's history does not know the order: it lags, which says nothing about the order.
+    """
+    try:
+        history = desk.broker.order_history(broker_order_id)
+    except BrokerUnavailable as error:
+        if error.http_status not in NOT_FOUND:
+            raise
+        history = []
     if not history:
-        return []
+        return None
     pk = _pk_of(history[-1], _ours(orders.of_session(desk)))
     return _apply(desk, history[-1], pk)
 
@@ -92,9 +104,12 @@ def read_fills(desk: Desk, changed: Iterable[int], policy: ExitPolicy) -> int:
             if fill is not None:
                 count += 1
                 touched.add(fill.order_id)
-    entries = Order.objects.filter(pk__in=touched, role=Role.ENTRY, filled_quantity__gt=0)
-    for entry in entries.select_related("decision__signal"):
-        groups.follow_entry(desk, entry, policy)
+    filled = Order.objects.filter(pk__in=touched, filled_quantity__gt=0).select_related("decision__signal")
+    for order in filled:
+        if order.role == Role.ENTRY:
+            groups.follow_entry(desk, order, policy)
+        else:
+            groups.follow_exit(desk, order)
     for trade in trades.of_session(desk).filter(closed_at=None):
         _close_if_done(desk, trade)
     return count

@@ -18,6 +18,7 @@ from oco.views import (
     RepriceExit,
     ResizeExit,
     RestStop,
+    TakeBack,
     TakeTarget,
 )
 from risk import check
@@ -73,6 +74,9 @@ def perform(desk: Desk, group: LiveGroup, action: Action) -> None:
         case PlaceExit(quantity, limit, reason):
             _begin_closing(group.row, reason)
             _place(desk, group, Role.EXIT, quantity, limit, 0)
+        case TakeBack(quantity, limit):
+            _begin_closing(group.row, _stop_reason(group.row))
+            _place(desk, group, Role.EXIT, quantity, limit, 0, is_return=True)
         case CancelExit(client_order_id):
             orders.cancel(desk, Order.objects.get(client_order_id=client_order_id))
         case FinishGroup(reason):
@@ -80,7 +84,14 @@ def perform(desk: Desk, group: LiveGroup, action: Action) -> None:
 
 
 def _place(
-    desk: Desk, group: LiveGroup, role: Role, quantity: int, limit_paise: int, trigger_paise: int
+    desk: Desk,
+    group: LiveGroup,
+    role: Role,
+    quantity: int,
+    limit_paise: int,
+    trigger_paise: int,
+    *,
+    is_return: bool = False,
 ) -> None:
     row, entry = group.row, group.row.entry_order
     if entry.decision is None:
@@ -98,7 +109,7 @@ def _place(
         role=role,
         exchange=Exchange(entry.exchange),
         tradingsymbol=entry.tradingsymbol,
-        side=Side(row.side).opposite,
+        side=Side(row.side) if is_return else Side(row.side).opposite,
         quantity=quantity,
         product=Product(entry.product),
         order_type=OrderType.SL if role is Role.STOP else LIMIT,
@@ -106,9 +117,8 @@ def _place(
         trigger_price=to_inr(trigger_paise),
         tag=kite_tag(role, client_order_id),
     )
-    approved = check.allow_exit(
-        request, position_quantity=group.view.position_quantity, position_sign=Side(row.side).sign
-    )
+    held = group.view.position_quantity * Side(row.side).sign
+    approved = check.allow_exit(request, position_quantity=abs(held), position_sign=1 if held > 0 else -1)
     purpose = "place" if role is Role.STOP else "close"
     orders.submit(desk, approved, entry=entry, group_number=row.number, purpose=purpose)
 

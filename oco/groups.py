@@ -65,6 +65,20 @@ class LiveGroup:
         distance = abs(self.view.entry_price_paise - self.view.stop_paise)
         return distance * max(self.view.position_quantity, 0)
 
+    @property
+    def is_calm(self) -> bool:
+        """Armed, its stop resting, nothing outstanding: only prices and the clock can change it."""
+        exit_view = self.view.exit
+        return (
+            self.row.state == GroupState.ARMED
+            and exit_view is not None
+            and exit_view.is_resting_stop
+            and not exit_view.has_unconfirmed_change
+            and exit_view.status is OrderStatus.ACCEPTED
+            and exit_view.remaining_quantity == self.view.position_quantity
+            and not self.view.exits_unknown
+        )
+
 
 def create_oco_group(plan: Plan | Mapping[str, object] | str, *, number: int = 1, slice: int = 0) -> OcoIds:
     """Name the two legs of a plan's group. The same plan gives the same ids, always.
@@ -114,6 +128,27 @@ def follow_entry(desk: Desk, entry: Order, policy: ExitPolicy) -> list[OcoGroup]
             shape = _Shape(number, share, filled, goal)
             found.append(_make_or_enlarge(desk, entry, trade, shape, policy))
     return found
+
+
+def follow_exit(desk: Desk, exit_order: Order) -> None:
+    """Open a closed group again when an exit of it fills after all: what was exited too much is taken back.
+
+    Runs after each report that raised an exit's filled quantity; again changes nothing.
+    """
+    row = OcoGroup.objects.filter(
+        entry_order=exit_order.entry_id, number=exit_order.group_number or 0
+    ).first()
+    if row is None or row.closed_at is None:
+        return
+    filled = Order.objects.filter(entry=row.entry_order_id, group_number=row.number)
+    exited = sum(
+        quantity if side != row.side else -quantity
+        for side, quantity in filled.values_list("side", "filled_quantity")
+    )
+    if exited + row.taken_by_others_quantity != row.entered_quantity:
+        row.closed_at, row.state = None, GroupState.CLOSING
+        row.close_reason = row.close_reason or row.exit_reason
+        row.save(update_fields=["closed_at", "state", "close_reason"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +229,7 @@ def note_protection(desk: Desk, group: LiveGroup, *, feed_is_fresh: bool) -> boo
     row, view, now = group.row, group.view, desk.clocks.machine_now()
     changed: list[str] = []
     if row.exited_quantity != view.exited_quantity:
-        row.exited_quantity = min(view.exited_quantity, row.entered_quantity)
+        row.exited_quantity = max(min(view.exited_quantity, row.entered_quantity), 0)
         changed.append("exited_quantity")
     covered = view.position_quantity <= 0 or oco_plan.is_covered(view)
     if covered and row.unprotected_since:
@@ -286,7 +321,7 @@ def _targets_filled(entry_ids: list[int]) -> set[int]:
     return set(done.values_list("entry_order_id", flat=True))
 
 
-def _exit_view(order: Order, changes: _Changes, attempt: int) -> ExitView:
+def _exit_view(order: Order, changes: _Changes, attempt: int, side: str) -> ExitView:
     return ExitView(
         client_order_id=order.client_order_id,
         role=Role(order.role),
@@ -306,13 +341,14 @@ def _exit_view(order: Order, changes: _Changes, attempt: int) -> ExitView:
         changed_at=changes.changed_at,
         triggered_at=order.triggered_machine_at,
         books_without=order.books_without,
+        is_return=order.side == side,
     )
 
 
 def _view(
     row: OcoGroup, mine: list[tuple[Order, _Changes]], spec: InstrumentSpec, *, sibling_target_filled: bool
 ) -> GroupView:
-    exits = [_exit_view(order, changes, attempt) for attempt, (order, changes) in enumerate(mine)]
+    exits = [_exit_view(order, changes, attempt, row.side) for attempt, (order, changes) in enumerate(mine)]
     entry = row.entry_order
     average = entry.average_price.quantize(Decimal("0.01"))
     return GroupView(
@@ -321,7 +357,7 @@ def _view(
         side=Side(row.side),
         planned_quantity=row.planned_quantity,
         entered_quantity=row.entered_quantity,
-        exited_quantity=sum(one.filled_quantity for one in exits),
+        exited_quantity=sum(-one.filled_quantity if one.is_return else one.filled_quantity for one in exits),
         taken_by_others_quantity=row.taken_by_others_quantity,
         entry_is_working=entry.status not in order_states.CLOSED,
         entry_price_paise=to_paise(average),

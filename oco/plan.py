@@ -12,6 +12,8 @@ The rules this module holds, in this order:
   filled on) make it close at once and are closed by an order of their own as soon as it is done; an order
   too large is cancelled and the rest placed anew.
 - CLOSING only goes to flat: no move, no target, no larger stop.
+- What was exited too much (an order given up, or reported cancelled, that executed after all) is taken back
+  at once by one LIMIT on the entry's side. It outranks everything else of its group.
 """
 
 from datetime import datetime, timedelta
@@ -26,10 +28,10 @@ from oco.prices import (
     stop_trigger_paise,
     take_limit_paise,
 )
+from oco.problems import problems
 from oco.split import allocate_fills, split_quantity, targets
 from oco.trailing import has_resize_budget, reason_to_leave, stop_move, tightens
 from oco.views import (
-    MODIFICATIONS_PER_ORDER,
     Action,
     CancelExit,
     CloseExit,
@@ -42,9 +44,10 @@ from oco.views import (
     RepriceExit,
     ResizeExit,
     RestStop,
+    TakeBack,
     TakeTarget,
 )
-from trading.core.enums import ExitReason, GroupState, OrderStatus, OrderType, Role, Side
+from trading.core.enums import ExitReason, GroupState, OrderStatus, Role, Side
 
 __all__ = [
     "allocate_fills",
@@ -75,8 +78,13 @@ def next_actions(group: GroupView, market: MarketView, policy: ExitPolicy, now: 
 
 def _next_step(group: GroupView, market: MarketView, policy: ExitPolicy, now: datetime) -> Action | None:
     exit_order = group.exit
-    if group.position_quantity <= 0:
+    if group.position_quantity < 0:
+        return _step_when_turned(group, market, policy, now)
+    if group.position_quantity == 0:
         return _step_when_flat(group, policy, now)
+    if exit_order is not None and exit_order.is_return and not exit_order.is_closed:
+        is_due = exit_order.is_working and _may_cancel(exit_order, policy, now)
+        return CancelExit(client_order_id=exit_order.client_order_id) if is_due else None
     if exit_order is None:
         return _first_exit(group, market, policy)
     if exit_order.is_closed:
@@ -100,7 +108,26 @@ def _step_when_flat(group: GroupView, policy: ExitPolicy, now: datetime) -> Acti
     # lost.
     if group.entry_is_working or not all(order.is_closed for order in orders):
         return None
-    return FinishGroup(reason=finish_reason(group)) if group.position_quantity == 0 else None
+    return FinishGroup(reason=finish_reason(group))
+
+
+def _step_when_turned(
+    group: GroupView, market: MarketView, policy: ExitPolicy, now: datetime
+) -> Action | None:
+    """More was exited than entered: one order at a time takes the difference back, and no second beside it."""
+    exit_order, excess = group.exit, -group.position_quantity
+    if exit_order is not None and exit_order.is_return:
+        if exit_order.is_on_its_way:
+            return None
+        if exit_order.is_working:
+            if exit_order.remaining_quantity > excess:
+                is_due = _may_cancel(exit_order, policy, now)
+                return CancelExit(client_order_id=exit_order.client_order_id) if is_due else None
+            return _reprice_when_hanging(group, exit_order, market, policy, now)
+        if exit_order.status is not OrderStatus.FILLED and not _may_place_again(exit_order, policy, now):
+            return None
+    limit = furthest_limit_paise(group.side, market, group.entry_price_paise, policy, group.grid)
+    return TakeBack(quantity=excess, limit_paise=limit)
 
 
 def _first_exit(group: GroupView, market: MarketView, policy: ExitPolicy) -> Action:
@@ -128,11 +155,16 @@ def _exit_for_the_rest(
     if _may_close_late(group):
         is_due = _is_past(exit_order.submitted_at, policy.hanging_again_s, now)
         return _guard(group, market, policy) if is_due else None
-    if exit_order.role is Role.EXIT and exit_order.status is not OrderStatus.FILLED:
-        doubled = policy.hanging_again_s * 2 ** max(exit_order.attempt - 1, 0)
-        if not _is_past(exit_order.submitted_at, min(doubled, policy.place_again_max_s), now):
-            return None
+    was_refused = exit_order.role is Role.EXIT and exit_order.status is not OrderStatus.FILLED
+    if was_refused and not _may_place_again(exit_order, policy, now):
+        return None
     return _place(group, market, policy, _closing_reason(group), hung=exit_order.closings)
+
+
+def _may_place_again(exit_order: ExitView, policy: ExitPolicy, now: datetime) -> bool:
+    """After an order that ended unfilled: each attempt waits twice as long as the one before."""
+    doubled = policy.hanging_again_s * 2 ** max(exit_order.attempt - 1, 0)
+    return _is_past(exit_order.submitted_at, min(doubled, policy.place_again_max_s), now)
 
 
 def _step_on_its_way(
@@ -242,14 +274,13 @@ def _reprice_when_hanging(
 ) -> Action | None:
     if _is_settling(exit_order, policy.modify_confirm_s, now):
         return None
-    is_uncovered = exit_order.remaining_quantity < group.position_quantity and exit_order.closings == 0
+    side = group.side if exit_order.is_return else group.exit_side
+    is_uncovered = exit_order.remaining_quantity < abs(group.position_quantity) and exit_order.closings == 0
     if not is_uncovered and not _is_hanging(exit_order, policy, now):
         return None
-    limit = furthest_limit_paise(
-        group.exit_side, market, group.stop_paise, policy, group.grid, hung=exit_order.closings
-    )
+    limit = furthest_limit_paise(side, market, group.stop_paise, policy, group.grid, hung=exit_order.closings)
     # Only ever further: at the circuit or at the end of the protection there is nothing better to ask for.
-    if not goes_further(group.exit_side, limit, exit_order.price_paise):
+    if not goes_further(side, limit, exit_order.price_paise):
         return None
     if exit_order.closings >= policy.closing_budget:
         return CancelExit(client_order_id=exit_order.client_order_id)
@@ -335,7 +366,9 @@ def _closing_reason(group: GroupView) -> ExitReason:
 def is_covered(group: GroupView) -> bool:
     """Whether orders the book shows working can close all that is held. True when flat."""
     orders = (*group.exits_unknown, *((group.exit,) if group.exit else ()))
-    covered: int = sum(order.remaining_quantity for order in orders if order.is_working)
+    covered: int = sum(
+        order.remaining_quantity for order in orders if order.is_working and not order.is_return
+    )
     return covered >= group.position_quantity
 
 
@@ -346,48 +379,3 @@ def finish_reason(group: GroupView) -> ExitReason | None:
     if group.close_reason is None and group.taken_by_others_quantity >= group.entered_quantity:
         return ExitReason.OTHERS
     return _closing_reason(group)
-
-
-def problems(group: GroupView) -> list[str]:
-    """What must never be true after a pass, a sentence each: the group is BROKEN, the operator is called."""
-    held = group.position_quantity
-    found = []
-    if held < 0:
-        found.append(f"{-held} units more were exited than entered: the position may be on the other side")
-    if group.entered_quantity > group.planned_quantity:
-        found.append(f"{group.entered_quantity} units entered of a plan of {group.planned_quantity}")
-    if tightens(group.side, group.initial_stop_paise, group.stop_paise):
-        found.append(f"the stop was loosened from {group.initial_stop_paise} to {group.stop_paise} paise")
-    if group.state is GroupState.CLOSED and held != 0:
-        found.append(f"closed with {held} units held")
-    if group.state is GroupState.CLOSING and group.entered_quantity and group.exit is None:
-        found.append("closing without an exit order")
-    if group.exit is not None:
-        found += _exit_problems(group, group.exit)
-    return found
-
-
-def _exit_problems(group: GroupView, exit_order: ExitView) -> list[str]:
-    held = max(group.position_quantity, 0)
-    can_fill = exit_order.remaining_quantity if exit_order.is_working else 0
-    alive = [stray for stray in group.exits_unknown if stray.is_working and not stray.has_unconfirmed_change]
-    can_fill += sum(stray.remaining_quantity for stray in alive)
-    found = []
-    if can_fill > held and not exit_order.has_unconfirmed_change:
-        found.append(f"exits of {can_fill} units work against {held} held")
-    if group.state is GroupState.ARMED and held and not exit_order.is_working:
-        found.append(f"armed, but the stop is {exit_order.status}")
-    if exit_order.filled_quantity > exit_order.quantity:
-        found.append(f"the exit filled {exit_order.filled_quantity} of {exit_order.quantity} units")
-    if group.exited_quantity < exit_order.filled_quantity:
-        found.append("the group counts fewer exited units than its exit order has filled")
-    used = exit_order.trails + exit_order.resizes + exit_order.closings
-    if used > MODIFICATIONS_PER_ORDER:
-        found.append(f"the exit was modified {used} times, {MODIFICATIONS_PER_ORDER} are allowed")
-    if exit_order.is_resting_stop and goes_further(
-        group.exit_side, exit_order.trigger_price_paise, exit_order.price_paise
-    ):
-        found.append("the stop's limit is on the wrong side of its trigger")
-    if exit_order.role is Role.EXIT and exit_order.order_type is not OrderType.LIMIT:
-        found.append(f"a closing order is {exit_order.order_type}, it must be a LIMIT")
-    return found

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 #: an order is read this long after each accepted write
 AFTER_A_WRITE = tuple(timedelta(seconds=s) for s in (0.3, 0.8, 2.0, 5.0))
+AFTER_A_MISS = timedelta(seconds=1)
 #: the whole book, while the update socket is alive, and while it is silent or something is unknown
 CALM = timedelta(seconds=15)
 ALERT = timedelta(seconds=3)
@@ -32,6 +33,11 @@ class ReadingPlan:
     def woke(self, broker_order_id: str, now: datetime) -> None:
         """Somebody said something about an order: read it now."""
         self._due.setdefault(broker_order_id, []).insert(0, now)
+
+    def missed(self, broker_order_id: str, now: datetime) -> None:
+        """The history did not know the order: the whole book is asked now, and the order again soon."""
+        self._due.setdefault(broker_order_id, []).append(now + AFTER_A_MISS)
+        self._whole_at = now
 
     def read_all_now(self, now: datetime) -> None:
         """After a start or a reconnect."""

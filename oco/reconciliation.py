@@ -1,8 +1,8 @@
 """The broker's positions against ours: what somebody else's hand did to the account.
 
 Below the sum of our groups: the exits shrink, entries pause. Beyond it: not ours, so pause and alarm, never touched.
-Books and positions are read one after the other, so a difference counts only when somebody else's order in the same
-book explains it, or when two looks in a row agree on it.
+Books and positions are read one after the other and each may show the past, so a difference counts only when somebody
+else's order in the same book explains it, or when every look has seen the very same for longer than books lag.
 """
 
 from collections.abc import Iterable, Mapping
@@ -89,9 +89,28 @@ def is_held(desk: Desk, group: LiveGroup, quantity: int) -> bool:
     """
     if _ended_by_others(group.exit_order, desk.clocks.market_now()):
         return False
-    entry = group.row.entry_order
-    net = held_at(desk.broker.position_reports()).get((entry.exchange, entry.tradingsymbol, entry.product), 0)
+    net = held_at(desk.broker.position_reports()).get(_holding_of(group), 0)
     return net * group.view.side.sign >= quantity
+
+
+def is_turned(desk: Desk, live: Iterable[LiveGroup], group: LiveGroup) -> bool:
+    """Whether the broker's own positions show the units that a group has exited too much.
+
+    Asked before they are taken back. Groups of the same holding may hide each other: their sum shows it as well.
+    """
+    holding = _holding_of(group)
+    net = held_at(desk.broker.position_reports()).get(holding, 0)
+    ours = sum(_signed(one) for one in live if _holding_of(one) == holding)
+    return net == ours or net * group.view.side.sign <= group.view.position_quantity
+
+
+def _holding_of(group: LiveGroup) -> Holding:
+    entry = group.row.entry_order
+    return (entry.exchange, entry.tradingsymbol, entry.product)
+
+
+def _signed(group: LiveGroup) -> int:
+    return group.view.side.sign * group.view.position_quantity
 
 
 def _ended_by_others(exit_order: Order | None, now: datetime) -> bool:
@@ -104,9 +123,10 @@ def _ended_by_others(exit_order: Order | None, now: datetime) -> bool:
 
 @dataclass(slots=True)
 class Reconciler:
-    """Looks at each whole read of the books, and remembers the last look's differences."""
+    """Looks at each whole read of the books, and remembers since when it has seen each difference."""
 
-    _last: list[Difference] = field(default_factory=list)
+    #: machine time of the first of the looks in a row that saw it
+    _since: dict[Difference, datetime] = field(default_factory=dict)
     _calm_looks: int = 0
 
     def look(
@@ -121,14 +141,14 @@ class Reconciler:
         groups = list(live)
         ours = dict.fromkeys(traded, 0)
         for group in groups:
-            entry = group.row.entry_order
-            holding = (entry.exchange, entry.tradingsymbol, entry.product)
-            ours[holding] = ours.get(holding, 0) + group.view.side.sign * group.view.position_quantity
+            holding = _holding_of(group)
+            ours[holding] = ours.get(holding, 0) + _signed(group)
         found = compare(
             ours, held_at(desk.broker.position_reports()), others_executed(reports, our_order_ids)
         )
-        sure = [one for one in found if one.is_explained or one in self._last]
-        self._last = found
+        now = desk.clocks.machine_now()
+        self._since = {one: self._since.get(one, now) for one in found}
+        sure = [one for one in found if one.is_explained or now - self._since[one] >= BOOKS_LAG]
         if not found:
             self._calm(desk)
             return False
@@ -137,8 +157,9 @@ class Reconciler:
         for difference in sure:
             self._pause(desk, difference)
             corrected |= difference.taken > 0 and _take_from(groups, difference) > 0
+            corrected |= _give_back(groups, difference) > 0
         if corrected:
-            self._last = []
+            self._since = {}
         return corrected
 
     def _pause(self, desk: Desk, difference: Difference) -> None:
@@ -156,8 +177,7 @@ def _take_from(groups: list[LiveGroup], difference: Difference) -> int:
     """Book units that somebody else closed, from the newest group first; returns how many found a group."""
     left = difference.taken
     for group in sorted(groups, key=lambda one: one.row.pk, reverse=True):
-        entry = group.row.entry_order
-        if (entry.exchange, entry.tradingsymbol, entry.product) != difference.holding or left == 0:
+        if _holding_of(group) != difference.holding or left == 0:
             continue
         share = min(left, max(group.view.position_quantity, 0))
         OcoGroup.objects.filter(pk=group.row.pk).update(
@@ -165,3 +185,19 @@ def _take_from(groups: list[LiveGroup], difference: Difference) -> int:
         )
         left -= share
     return difference.taken - left
+
+
+def _give_back(groups: list[LiveGroup], difference: Difference) -> int:
+    """Units booked as taken by others that our own exit had closed: the broker shows the smaller excess."""
+    excess = abs(difference.ours) - abs(difference.broker)
+    given = 0
+    for group in groups:
+        if _holding_of(group) != difference.holding or _signed(group) * difference.ours <= 0:
+            continue
+        most = min(-group.view.position_quantity, group.row.taken_by_others_quantity, excess - given)
+        if most > 0:
+            OcoGroup.objects.filter(pk=group.row.pk).update(
+                taken_by_others_quantity=F("taken_by_others_quantity") - most
+            )
+            given += most
+    return given

@@ -135,6 +135,8 @@ class ExitView:
     triggered_at: datetime | None = None
     #: whole books read since it was sent, in a row, without it
     books_without: int = 0
+    #: on the entry's side: it takes back what was exited too much, and its fills count against the exits'
+    is_return: bool = False
 
     @property
     def is_working(self) -> bool:
@@ -173,8 +175,8 @@ class GroupView:
     side: Side
     planned_quantity: int
     entered_quantity: int
-    #: cumulative filled quantity of all this group's exit orders, from the same book as `exit`, never from a
-    #: slower trade list
+    #: cumulative filled quantity of all this group's exit orders less what returns took back, from the same
+    #: book as `exit`, never from a slower trade list
     exited_quantity: int
     #: ours, closed by somebody else: the user's hand, the broker's risk desk, a conversion
     taken_by_others_quantity: int = 0
@@ -208,7 +210,8 @@ class GroupView:
 
         The exit's own fills win over a lower total, so a sum that lags its order never looks like a position.
         """
-        exited = max(self.exited_quantity, self.exit.filled_quantity if self.exit else 0)
+        is_exit = self.exit is not None and not self.exit.is_return
+        exited = max(self.exited_quantity, self.exit.filled_quantity if self.exit and is_exit else 0)
         return self.entered_quantity - exited - self.taken_by_others_quantity
 
     @property
@@ -319,6 +322,14 @@ class PlaceExit:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeBack:
+    """Place a LIMIT on the entry's side, role EXIT, next attempt: more was exited than entered. CLOSING."""
+
+    quantity: int
+    limit_paise: int
+
+
+@dataclass(frozen=True, slots=True)
 class CancelExit:
     """Cancel one exit order at the broker: the group's own, or an earlier one seen alive."""
 
@@ -340,6 +351,7 @@ Action = (
     | CloseExit
     | RepriceExit
     | PlaceExit
+    | TakeBack
     | CancelExit
     | FinishGroup
 )

@@ -18,14 +18,14 @@ from oco.groups import LiveGroup
 from oco.models import Flatten
 from oco.reading import ReadingPlan
 from oco.reconciliation import Holding, Reconciler
-from oco.views import ExitPolicy, MarketView, PlaceExit
+from oco.views import Action, ExitPolicy, MarketView, PlaceExit, TakeBack
 from risk import state
 from risk.limits import Limits
 from trading import account, orders, trades
 from trading.account import DayBook
 from trading.core import order_states
 from trading.core.candles import CLOSE
-from trading.core.enums import ExitReason, GroupState, OrderStatus, Role
+from trading.core.enums import ExitReason, GroupState, Role
 from trading.core.indicators import Indicator
 from trading.core.market_state import MarketState
 from trading.core.money import to_inr
@@ -128,7 +128,7 @@ class OrderWatcher:
     def next_due(self) -> datetime | None:
         """Machine time at which the next pass is due if nothing wakes it before."""
         now = self.desk.clocks.machine_now()
-        if self._read_at is None or self._flattens or any(not _is_calm(group) for group in self.live):
+        if self._read_at is None or self._flattens or any(not group.is_calm for group in self.live):
             return now + SOON
         market_now = self.desk.clocks.market_now()
         market_moments = [row.due_at for row in self._pending_rows[:1]]
@@ -185,6 +185,9 @@ class OrderWatcher:
             due = []
         for broker_order_id in due:
             found = books.read_order(self.desk, broker_order_id)
+            if found is None:
+                self.reads.missed(broker_order_id, now)
+                continue
             if not found and not orders.is_known(self.desk, broker_order_id):
                 # Somebody else's order: what it did to our positions is looked at in this very pass.
                 self.reads.read_all_now(now)
@@ -321,9 +324,7 @@ class OrderWatcher:
     def _act(self, group: LiveGroup, view: MarketView, done: WatchPass) -> None:
         now = self.desk.clocks.machine_now()
         for action in oco_plan.next_actions(group.view, view, self.policy, now):
-            if isinstance(action, PlaceExit) and not reconciliation.is_held(
-                self.desk, group, action.quantity
-            ):
+            if not self._is_borne_out(group, action):
                 # Somebody else may have closed it: a new exit would turn it round. The next look tells.
                 self.reads.read_all_now(now)
                 self._read_at = None
@@ -337,6 +338,12 @@ class OrderWatcher:
             self._read_at = None
             for broker_order_id in _working_ids(group):
                 self.reads.wrote(broker_order_id, self.desk.clocks.machine_now())
+
+    def _is_borne_out(self, group: LiveGroup, action: Action) -> bool:
+        """Whether the broker's own positions agree with what a new order of ours is to change."""
+        if isinstance(action, PlaceExit):
+            return reconciliation.is_held(self.desk, group, action.quantity)
+        return not isinstance(action, TakeBack) or reconciliation.is_turned(self.desk, self.live, group)
 
     def _market_view(self, group: LiveGroup) -> MarketView:
         """The group's market now; a candle that closed since the last look also moves its best close."""
@@ -370,20 +377,6 @@ class OrderWatcher:
             group.row.best_close = to_inr(close_paise)
             group.row.save(update_fields=["best_close"])
             group.view = groups.with_best_close(group.view, close_paise)
-
-
-def _is_calm(group: LiveGroup) -> bool:
-    """Armed, its stop resting, nothing outstanding: only prices and the clock can change it."""
-    exit_view = group.view.exit
-    return (
-        group.row.state == GroupState.ARMED
-        and exit_view is not None
-        and exit_view.is_resting_stop
-        and not exit_view.has_unconfirmed_change
-        and exit_view.status is OrderStatus.ACCEPTED
-        and exit_view.remaining_quantity == group.view.position_quantity
-        and not group.view.exits_unknown
-    )
 
 
 def _working_ids(group: LiveGroup) -> list[str]:

@@ -21,6 +21,7 @@ PURE = (
     "risk.rules",
     "oco.plan",
     "oco.prices",
+    "oco.problems",
     "oco.split",
     "oco.trailing",
     "oco.views",

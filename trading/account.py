@@ -47,7 +47,9 @@ def snapshot(desk: Desk, quotes: Quotes, capital: Decimal) -> AccountSnapshot:
     return AccountSnapshot(
         capital_inr=capital,
         day_pnl_inr=day_book(desk).result_inr(quotes),
-        open_heat_inr=heat_inr([*map(_trade_risk, open_trades), *_entry_risks(waiting)]),
+        open_heat_inr=heat_inr(
+            [*map(_trade_risk, open_trades), *_entry_risks(waiting), *_untold_risks(desk)]
+        ),
         open_positions=len(in_trade | coming),
         trades_today=len(closed) + len(in_trade | coming),
         losses_in_a_row=_losses_in_a_row(closed),
@@ -119,7 +121,7 @@ def _open_trade(trade: Trade) -> OpenTrade:
 
 def _trade_risk(trade: Trade) -> OpenRisk:
     signal = trade.decision.signal
-    held = trade.entered_quantity - trade.exited_quantity
+    held = abs(trade.entered_quantity - trade.exited_quantity)
     entry = trade.entry_value_inr / trade.entered_quantity if trade.entered_quantity else signal.entry_price
     return OpenRisk(side=Side(trade.side), quantity=held, entry_price=entry, stop_price=signal.stop_price)
 
@@ -135,6 +137,20 @@ def _entry_risks(waiting: list[Order]) -> list[OpenRisk]:
         )
         for order in waiting
         if order.decision is not None and order.quantity > order.filled_quantity
+    ]
+
+
+def _untold_risks(desk: Desk) -> list[OpenRisk]:
+    """What the order book shows filled and the trade book has not told: held already, in no trade yet."""
+    return [
+        OpenRisk(
+            side=Side(order.side),
+            quantity=quantity,
+            entry_price=order.average_price,
+            stop_price=order.decision.signal.stop_price,
+        )
+        for order, quantity in trades.untold_entries(desk)
+        if order.decision is not None
     ]
 
 

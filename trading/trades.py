@@ -103,6 +103,16 @@ def estimate_missing(desk: Desk) -> int:
     return sum(apply_fill(desk, _estimate(order)) is not None for order in _untold(desk))
 
 
+def untold_entries(desk: Desk) -> list[tuple[Order, int]]:
+    """Entries and how many units of each the order book shows filled that no fill of ours has told yet."""
+    entries = (
+        _untold(desk).filter(role=Role.ENTRY).select_related("decision__signal").prefetch_related("fills")
+    )
+    return [
+        (entry, entry.filled_quantity - sum(fill.quantity for fill in entry.fills.all())) for entry in entries
+    ]
+
+
 def close_if_flat(desk: Desk, trade: Trade, taken_by_others: int = 0) -> bool:
     """Close a trade whose quantities match and whose entry can bring no more; books P&L and charges.
 
@@ -111,7 +121,7 @@ def close_if_flat(desk: Desk, trade: Trade, taken_by_others: int = 0) -> bool:
     with transaction.atomic():
         trade = Trade.objects.select_for_update(of=("self",)).get(pk=trade.pk)
         left = trade.entered_quantity - trade.exited_quantity - taken_by_others
-        if trade.closed_at or not trade.entered_quantity or left > 0:
+        if trade.closed_at or not trade.entered_quantity or left != 0:
             return False
         last = trade.fills.order_by("-filled_at").first()
         if last is None or _entry_may_fill(trade):
@@ -180,13 +190,7 @@ def _estimate(order: Order) -> FillReport:
 def _withdraw_estimates(trade: Trade, order: Order) -> None:
     """The trade book has caught up with this order: what was estimated for it makes room."""
     for estimate in order.fills.filter(broker_trade_id__startswith=ESTIMATE):
-        value = estimate.quantity * estimate.price
-        if order.role == Role.ENTRY:
-            trade.entered_quantity -= estimate.quantity
-            trade.entry_value_inr -= value
-        else:
-            trade.exited_quantity -= estimate.quantity
-            trade.exit_value_inr -= value
+        _count(trade, order, -estimate.quantity, -estimate.quantity * estimate.price)
         estimate.delete()
 
 
@@ -196,10 +200,12 @@ def _trade_of(desk: Desk, order: Order, report: FillReport) -> Trade:
     if entry is None or entry.decision is None:
         raise ValueError(f"order {order.pk} leads to no decision: an exit must name its entry")
     decision = entry.decision
+    if order.role != Role.ENTRY and (told := Fill.objects.filter(order=entry).first()):
+        # An exit that executes late belongs to its own entry's trade, whatever has been opened since.
+        return Trade.objects.select_for_update(of=("self",)).get(pk=told.trade_id)
     if found := _open_trade(desk, order):
         return found
     if order.role != Role.ENTRY:
-        # An exit that executes after its trade was closed belongs to that trade: the group of it must see it.
         return Trade.objects.select_for_update(of=("self",)).filter(decision=decision).latest("pk")
     return _make(desk, order, decision, report.filled_at)
 
@@ -236,15 +242,23 @@ def _make(desk: Desk, entry: Order, decision: Decision, opened_at: datetime) -> 
 
 
 def _add(trade: Trade, order: Order, report: FillReport) -> None:
-    value = report.quantity * report.price
+    _count(trade, order, report.quantity, report.quantity * report.price)
     if order.role == Role.ENTRY:
-        trade.entered_quantity += report.quantity
-        trade.entry_value_inr += value
         trade.opened_at = min(trade.opened_at, report.filled_at)
-    else:
-        trade.exited_quantity += report.quantity
-        trade.exit_value_inr += value
+    if trade.closed_at:
+        price_result(trade)
     trade.save()
+
+
+def _count(trade: Trade, order: Order, quantity: int, value: Decimal) -> None:
+    """Add to what was entered or exited. What an order takes back after too much was exited counts against it."""
+    if order.role == Role.ENTRY:
+        trade.entered_quantity += quantity
+        trade.entry_value_inr += value
+    else:
+        sign = -1 if order.side == trade.side else 1
+        trade.exited_quantity += sign * quantity
+        trade.exit_value_inr += sign * value
 
 
 def _entry_may_fill(trade: Trade) -> bool:

@@ -49,6 +49,11 @@ class TroubledBroker:
         self.asked: list[tuple[str, Role]] = []
         #: what a lagging whole book shows; None: it shows what is
         self.old_book: list[OrderReport] | None = None
+        #: what lagging positions show; None: they show what is
+        self.old_positions: list[PositionReport] | None = None
+        #: so many readings of a single order find nothing
+        self.histories_missing = 0
+        self.trades_are_held_back = False
         self.tells_updates = True
         self.margin_is_unknown = False
         self._late: list[Callable[[], object]] = []
@@ -88,13 +93,16 @@ class TroubledBroker:
         return self.paper.order_reports() if self.old_book is None else list(self.old_book)
 
     def order_history(self, broker_order_id: str) -> list[OrderReport]:
+        if self.histories_missing:
+            self.histories_missing -= 1
+            raise BrokerUnavailable("Couldn't find that `order_id`.", http_status=400)
         return self.paper.order_history(broker_order_id)
 
     def fill_reports(self) -> list[FillReport]:
-        return self.paper.fill_reports()
+        return [] if self.trades_are_held_back else self.paper.fill_reports()
 
     def position_reports(self) -> list[PositionReport]:
-        return self.paper.position_reports()
+        return self.paper.position_reports() if self.old_positions is None else list(self.old_positions)
 
     def funds(self) -> Funds:
         return self.paper.funds()

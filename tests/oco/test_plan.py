@@ -6,7 +6,16 @@ One per cent under the usual last price of 100,500 is 99,495: nearer than the st
 import pytest
 
 from oco.plan import next_actions
-from oco.views import CancelExit, CloseExit, FinishGroup, MarketView, PlaceExit, RepriceExit, RestStop
+from oco.views import (
+    CancelExit,
+    CloseExit,
+    FinishGroup,
+    MarketView,
+    PlaceExit,
+    RepriceExit,
+    RestStop,
+    TakeBack,
+)
 from tests.oco.plan_builders import NOW, POLICY, UNKNOWN, ago, closing, group, market, short, stop
 from trading.core.enums import ExitReason, GroupState, OrderStatus, Role
 
@@ -23,7 +32,70 @@ def exit_order(**changes):
     return closing(**{"client_order_id": "exit-2", "role": Role.EXIT, "attempt": 1, "closings": 0} | changes)
 
 
+def back(**changes):
+    """What takes back 75 units that were exited too much, a LIMIT to buy 1 % above the last price."""
+    usual = {
+        "client_order_id": "exit-3",
+        "attempt": 2,
+        "price_paise": 101_505,
+        "changed_at": None,
+        "is_return": True,
+    }
+    return exit_order(**(usual | {"submitted_at": ago(0.5)} | changes))
+
+
+#: 75 were entered and 150 exited: by the closing order, and by the stop that had been given up
+TURNED = {"state": GroupState.CLOSING, "close_reason": UNPROTECTED, "exited_quantity": 150}
+
+
 CASES = {
+    # turned round
+    "what was exited too much is taken back at once": (
+        group(**TURNED, exit=exit_order(status=OrderStatus.FILLED, filled_quantity=75)),
+        market(),
+        [TakeBack(75, 101_505)],
+    ),
+    "a short is taken back by a sale": (
+        short(**TURNED, exit=exit_order(status=OrderStatus.FILLED, filled_quantity=75)),
+        market(),
+        [TakeBack(75, 99_495)],
+    ),
+    "nothing is sent beside what takes back, neither while it is unknown": (
+        group(**TURNED, exit=back(status=OrderStatus.UNKNOWN, first_seen_at=None, submitted_at=ago(30))),
+        market(),
+        [],
+    ),
+    "nor while it works": (group(**TURNED, exit=back()), market(), []),
+    "what takes back and hangs goes further": (
+        group(**TURNED, exit=back(submitted_at=ago(2))),
+        market(101_600),
+        [RepriceExit(102_615)],
+    ),
+    "what takes back too much is cancelled": (
+        group(**(TURNED | {"exited_quantity": 100}), exit=back()),
+        market(),
+        [CancelExit("exit-3")],
+    ),
+    "what takes back is cancelled where the position is right again": (
+        group(**(TURNED | {"exited_quantity": 50}), exit=back()),
+        market(),
+        [CancelExit("exit-3")],
+    ),
+    "a refused one is asked for again after a while": (
+        group(**TURNED, exit=back(status=OrderStatus.REJECTED, submitted_at=ago(4))),
+        market(),
+        [TakeBack(75, 101_505)],
+    ),
+    "and not at once": (
+        group(**TURNED, exit=back(status=OrderStatus.REJECTED, submitted_at=ago(3))),
+        market(),
+        [],
+    ),
+    "taken back, the group is done": (
+        group(**(TURNED | {"exited_quantity": 75}), exit=back(status=OrderStatus.FILLED, filled_quantity=75)),
+        market(),
+        [FinishGroup(UNPROTECTED)],
+    ),
     # opening
     "a filled entry gets its stop with a computed limit": (
         group(**BARE),
@@ -308,11 +380,6 @@ CASES = {
         group(**BARE, entered_quantity=0),
         market(),
         [FinishGroup(None)],
-    ),
-    "more exited than entered is not finished": (
-        group(exit=stop(status=OrderStatus.FILLED, filled_quantity=75), exited_quantity=80),
-        market(),
-        [],
     ),
 }
 

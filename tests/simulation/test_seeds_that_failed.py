@@ -1,15 +1,28 @@
 """What the campaign once found, each as a plain scenario: kept for good, whatever later seeds draw."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from oco import groups
 from risk import state
 from tests.days.broker import Trouble
 from tests.days.desk import Day
 from tests.days.market import NIFTY
-from trading.core.enums import GroupState, OrderStatus, OrderType, Product, RiskReason, Role, Side
+from trading import account
+from trading.core.enums import (
+    ExitReason,
+    GroupState,
+    OrderStatus,
+    OrderType,
+    Product,
+    RiskReason,
+    Role,
+    Side,
+)
 from trading.core.order_states import next_status
+from trading.models import Order
 
 pytestmark = pytest.mark.django_db
 
@@ -91,3 +104,83 @@ def test_no_exit_follows_a_square_off_by_the_broker():
     assert (day.net(), day.working()) == (0, [])
     assert day.broker.asked.count(("place", Role.EXIT)) == 0
     assert day.groups()[0].taken_by_others_quantity == 75
+
+
+def test_a_stop_given_up_that_executes_after_all_is_taken_back_at_once_and_booked():
+    """Seed 24: the position had been closed; the stop filled then, the books refused it, and 75 stayed short."""
+    day = Day.opens()
+    day.broker.will(Trouble.CALL_LATE, Role.STOP)
+    day.enters(within_s=15)
+    assert (day.net(), day.groups()[0].state) == (0, GroupState.CLOSING)
+    day.price_goes_to("24905")
+    day.broker.tells_updates = False
+    day.broker.book_stands_still()
+    day.broker.late_calls_arrive()
+    day.run_for(3)
+    day.price_goes_to("24880")
+    day.broker.book_goes_on()
+    assert [order.filled for order in day.broker_orders(Role.STOP)] == [75]
+    day.run_for(9)
+    assert (day.net(), day.working()) == (0, [])
+    closing, back = day.broker_orders(Role.EXIT)
+    assert (closing.side, back.side, back.filled) == (Side.SELL, Side.BUY, 75)
+    (group,) = day.groups()
+    assert group.state == GroupState.CLOSED
+    (trade,) = day.trades()
+    assert trade.closed_at is not None
+    assert (trade.entered_quantity, trade.exited_quantity) == (75, 75)
+    assert trade.gross_inr == sum(
+        -Side(fill.side).sign * fill.quantity * fill.price for fill in trade.fills.all()
+    )
+
+
+def test_a_closed_group_opens_again_when_its_cancelled_exit_executes_after_all():
+    day = Day.opens()
+    day.enters()
+    day.price_goes_to("25310")
+    day.run_for(3)
+    (group,) = day.groups()
+    assert group.state == GroupState.CLOSED
+    (stop,) = day.orders(Role.STOP)
+    Order.objects.filter(pk=stop.pk).update(quantity=150, filled_quantity=150)
+    groups.follow_exit(day.desk, Order.objects.get(pk=stop.pk))
+    group.refresh_from_db()
+    assert (group.state, group.closed_at, group.close_reason) == (GroupState.CLOSING, None, ExitReason.TARGET)
+
+
+def test_positions_that_lag_do_not_make_somebody_else_close_ours():
+    """Seed 8: two looks within two seconds saw an old book; both stops were cancelled and the long stayed bare."""
+    day = Day.opens()
+    flat = day.broker.paper.position_reports()
+    day.broker.old_positions = flat
+    day.enters(within_s=5)
+    day.run_for(1)
+    day.broker.old_positions = None
+    day.run_for(9)
+    assert (day.net(), day.working()) == (75, [("SELL", 75)])
+    (group,) = day.groups()
+    assert (group.taken_by_others_quantity, group.state) == (0, GroupState.ARMED)
+    assert state.reasons_off(day.account.pk) == frozenset()
+
+
+def test_a_history_that_does_not_know_the_order_yet_leaves_the_pass_whole():
+    """Seed 24: the read was given up, and with it everything else that pass had to do."""
+    day = Day.opens()
+    day.broker.histories_missing = 2
+    day.enters()
+    assert day.groups()[0].state == GroupState.ARMED
+    assert day.working() == [("SELL", 75)]
+    assert day.broker.histories_missing == 0
+
+
+def test_what_the_trade_book_has_not_told_counts_as_risk_already():
+    """Seed 24: an entry's heat was nothing from its fill in the order book to its row in the trade book."""
+    day = Day.opens()
+    day.broker.trades_are_held_back = True
+    day.enters()
+    (trade,) = day.trades()
+    assert (trade.entered_quantity, trade.closed_at) == (0, None)
+    taken = account.snapshot(day.desk, day.loop.quote, Decimal(2_500_000))
+    # Bought at 25,000.10 with the stop at 24,900: 100.10 on 75.
+    assert taken.open_heat_inr == Decimal("7507.50")
+    assert taken.open_positions == 1

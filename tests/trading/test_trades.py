@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 
 from tests.days.desk import Day
 from trading import trades
-from trading.core.enums import Role
+from trading.core.enums import Role, Side
 from trading.core.values import FillReport
 from trading.models import Fill, Order, Trade
 
@@ -53,13 +53,6 @@ def test_the_database_refuses_a_second_open_trade_in_an_instrument():
         trade.save(force_insert=True)
 
 
-def test_the_database_refuses_a_trade_that_was_turned_round():
-    day = Day.opens()
-    day.enters()
-    with pytest.raises(IntegrityError, match="trade_never_reversed"), transaction.atomic():
-        Trade.objects.update(exited_quantity=76)
-
-
 def test_the_result_is_the_fills_less_charges_to_the_paisa():
     day = Day.opens()
     day.enters()
@@ -98,11 +91,20 @@ def test_a_trade_stays_open_while_its_entry_may_still_fill():
     assert not trades.close_if_flat(day.desk, day.trades()[0])
 
 
-def test_a_fill_that_would_turn_the_trade_round_is_reported_and_blocks_no_other():
+def test_an_exit_that_executes_after_its_trade_was_closed_is_booked_there_and_priced():
     day = Day.opens()
     day.enters()
+    day.price_goes_to("24899", frames=10)
+    day.run_for(3)
+    (trade,) = day.trades()
+    assert trade.closed_at is not None
     (stop,) = day.orders(Role.STOP)
-    wrong = replace(entry_fill(day), broker_order_id=stop.broker_order_id, broker_trade_id="x", quantity=100)
-    with pytest.raises(IntegrityError, match="trade_never_reversed"), transaction.atomic():
-        trades.apply_fill(day.desk, wrong)
-    assert day.trades()[0].exited_quantity == 0
+    sold = trade.exit_value_inr
+    late = replace(entry_fill(day), broker_order_id=stop.broker_order_id, broker_trade_id="x", side=Side.SELL)
+    assert trades.apply_fill(day.desk, late) is not None
+    trade.refresh_from_db()
+    assert trade.exited_quantity == 150
+    assert trade.exit_value_inr == sold + 75 * late.price
+    # Units that were sold too much count at the entry price until they are bought back.
+    assert trade.gross_inr == sold - trade.entry_value_inr + 75 * (late.price - Decimal("25000.10"))
+    assert not trades.close_if_flat(day.desk, trade)

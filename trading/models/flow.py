@@ -196,7 +196,11 @@ class Command(models.Model):
 
 
 class Trade(models.Model):
-    """A round trip from first entry fill to flat. P&L is its fills less its charges."""
+    """A round trip from first entry fill to flat. P&L is its fills less its charges.
+
+    No constraint keeps `exited_quantity` below what was entered: an order given up may execute all the same, and a
+    database that refuses to book what happened hides a position on the wrong side instead of having it closed.
+    """
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT)
     session = models.ForeignKey(VenueSession, on_delete=models.PROTECT)
@@ -225,9 +229,6 @@ class Trade(models.Model):
                 fields=["account", "session", "exchange", "tradingsymbol", "product"],
                 condition=Q(closed_at=None),
                 name="one_open_trade_per_instrument",
-            ),
-            CheckConstraint(
-                condition=Q(exited_quantity__lte=F("entered_quantity")), name="trade_never_reversed"
             ),
         ]
 
