@@ -87,10 +87,19 @@ def _may_come(order: Order) -> bool:
     return order.status not in order_states.CLOSED or order.status == OrderStatus.LOST
 
 
-def read_fills(desk: Desk, changed: Iterable[int], policy: ExitPolicy) -> int:
-    """Apply executions not applied before, then bring the groups of the entries that filled up to them."""
+def follow(desk: Desk, changed: Iterable[int], policy: ExitPolicy) -> None:
+    """Bring the groups of these orders up to what the order book shows filled. Again changes nothing."""
+    filled = Order.objects.filter(pk__in=changed, filled_quantity__gt=0).select_related("decision__signal")
+    for order in filled:
+        if order.role == Role.ENTRY:
+            groups.follow_entry(desk, order, policy)
+        else:
+            groups.follow_exit(desk, order)
+
+
+def read_fills(desk: Desk) -> int:
+    """Apply executions not applied before. Returns how many there were."""
     count = 0
-    touched: set[int] = set(changed)
     if trades.fills_missing(desk):
         known = set(
             Fill.objects.filter(
@@ -100,16 +109,7 @@ def read_fills(desk: Desk, changed: Iterable[int], policy: ExitPolicy) -> int:
         for report in desk.broker.fill_reports():
             if (report.exchange.value, report.broker_order_id, report.broker_trade_id) in known:
                 continue
-            fill = _apply_fill(desk, report)
-            if fill is not None:
-                count += 1
-                touched.add(fill.order_id)
-    filled = Order.objects.filter(pk__in=touched, filled_quantity__gt=0).select_related("decision__signal")
-    for order in filled:
-        if order.role == Role.ENTRY:
-            groups.follow_entry(desk, order, policy)
-        else:
-            groups.follow_exit(desk, order)
+            count += _apply_fill(desk, report) is not None
     for trade in trades.of_session(desk).filter(closed_at=None):
         _close_if_done(desk, trade)
     return count

@@ -1,4 +1,4 @@
-"""The dead man: closes positions that nobody guards. Needs neither Redis nor Celery nor the database.
+"""The dead man: closes positions that nobody guards. Needs neither Redis nor Celery nor the database. Pure.
 
 A position of ours without a live covering stop at the broker for 30 s, while no holder of the exits makes progress,
 is flattened. A missing heartbeat alone only alarms; a clean shutdown disarms.

@@ -221,6 +221,15 @@ def of_session(desk: Desk) -> QuerySet[OcoGroup]:
     return OcoGroup.objects.filter(account=desk.account, session=desk.session)
 
 
+def newest_exit_id(group: LiveGroup) -> str:
+    """The broker's id of the exit order sent last, as the rows have it now; empty when there is none."""
+    sent = Order.objects.filter(entry=group.row.entry_order, group_number=group.row.number)
+    return (
+        sent.exclude(broker_order_id="").order_by("-pk").values_list("broker_order_id", flat=True).first()
+        or ""
+    )
+
+
 def note_protection(desk: Desk, group: LiveGroup, *, feed_is_fresh: bool) -> bool:
     """Write down how protected the group is: quantities from its orders, armed, and unprotected since when.
 

@@ -13,6 +13,7 @@ from django.db.models import F
 
 from oco.groups import LiveGroup
 from oco.models import OcoGroup
+from oco.views import Action, PlaceExit, RestStop, TakeBack
 from risk import state
 from trading.core.enums import CommandKind, OrderStatus, PauseReason
 from trading.core.values import OrderReport, PositionReport
@@ -35,14 +36,21 @@ class Difference:
     ours: int
     broker: int
     others: int
+    #: units our own exits have closed of the groups that are still live
+    exited: int = 0
 
     @property
     def taken(self) -> int:
-        """Units of ours that somebody else has closed."""
+        """Units of ours that somebody else has closed.
+
+        Where an exit of ours filled as well, the position was turned round by as many: then these are among them,
+        so that the group shows what it has exited too much.
+        """
         if self.ours == 0:
             return 0
         sign = 1 if self.ours > 0 else -1
-        return abs(self.ours) - min(max(self.broker * sign, 0), abs(self.ours))
+        turned = min(max(-self.broker * sign, 0), self.exited) if self.is_explained else 0
+        return abs(self.ours) - min(max(self.broker * sign, 0), abs(self.ours)) + turned
 
     @property
     def is_explained(self) -> bool:
@@ -55,11 +63,14 @@ class Difference:
 
 
 def compare(
-    ours: Mapping[Holding, int], broker: Mapping[Holding, int], others: Mapping[Holding, int]
+    ours: Mapping[Holding, int],
+    broker: Mapping[Holding, int],
+    others: Mapping[Holding, int],
+    exited: Mapping[Holding, int],
 ) -> list[Difference]:
     """Holdings of ours that the broker sees otherwise. What we never traded is somebody else's and left out."""
     return [
-        Difference(holding, held, broker.get(holding, 0), others.get(holding, 0))
+        Difference(holding, held, broker.get(holding, 0), others.get(holding, 0), exited.get(holding, 0))
         for holding, held in sorted(ours.items())
         if broker.get(holding, 0) != held
     ]
@@ -82,6 +93,18 @@ def held_at(reports: Iterable[PositionReport]) -> dict[Holding, int]:
     }
 
 
+def bears_out(desk: Desk, live: Iterable[LiveGroup], group: LiveGroup, action: Action) -> bool:
+    """Whether the broker's own positions agree with what a new order of ours is to change."""
+    match action:
+        case PlaceExit(quantity):
+            return is_held(desk, group, quantity)
+        case RestStop(quantity):
+            return may_rest(desk, group, quantity)
+        case TakeBack():
+            return is_turned(desk, live, group)
+    return True
+
+
 def is_held(desk: Desk, group: LiveGroup, quantity: int) -> bool:
     """Whether the broker's own positions say that so many units of a group are there to be closed.
 
@@ -89,6 +112,18 @@ def is_held(desk: Desk, group: LiveGroup, quantity: int) -> bool:
     """
     if _ended_by_others(group.exit_order, desk.clocks.market_now()):
         return False
+    net = held_at(desk.broker.position_reports()).get(_holding_of(group), 0)
+    return net * group.view.side.sign >= quantity
+
+
+def may_rest(desk: Desk, group: LiveGroup, quantity: int) -> bool:
+    """Whether a stop may be placed: always, but where somebody else has just cancelled the entry's rest.
+
+    Who did that (the broker's square-off does) may have closed the position with it: then positions must show it.
+    """
+    entry = group.row.entry_order
+    if not _ended_by_others(entry, desk.clocks.market_now()):
+        return True
     net = held_at(desk.broker.position_reports()).get(_holding_of(group), 0)
     return net * group.view.side.sign >= quantity
 
@@ -140,11 +175,13 @@ class Reconciler:
         """Compare once. True when a group's quantity was corrected, so that its exit must shrink in this pass."""
         groups = list(live)
         ours = dict.fromkeys(traded, 0)
+        exited = dict.fromkeys(ours, 0)
         for group in groups:
             holding = _holding_of(group)
             ours[holding] = ours.get(holding, 0) + _signed(group)
+            exited[holding] = exited.get(holding, 0) + group.view.exited_quantity
         found = compare(
-            ours, held_at(desk.broker.position_reports()), others_executed(reports, our_order_ids)
+            ours, held_at(desk.broker.position_reports()), others_executed(reports, our_order_ids), exited
         )
         now = desk.clocks.machine_now()
         self._since = {one: self._since.get(one, now) for one in found}
@@ -176,14 +213,18 @@ class Reconciler:
 def _take_from(groups: list[LiveGroup], difference: Difference) -> int:
     """Book units that somebody else closed, from the newest group first; returns how many found a group."""
     left = difference.taken
-    for group in sorted(groups, key=lambda one: one.row.pk, reverse=True):
-        if _holding_of(group) != difference.holding or left == 0:
-            continue
-        share = min(left, max(group.view.position_quantity, 0))
-        OcoGroup.objects.filter(pk=group.row.pk).update(
-            taken_by_others_quantity=F("taken_by_others_quantity") + share
-        )
-        left -= share
+    mine = [group for group in groups if _holding_of(group) == difference.holding]
+    mine.sort(key=lambda one: one.row.pk, reverse=True)
+    # What is still held first; then what our own exits closed although it was gone.
+    for held in (True, False):
+        for group in mine:
+            most = group.view.position_quantity if held else group.view.exited_quantity
+            share = min(left, max(most, 0))
+            if share:
+                OcoGroup.objects.filter(pk=group.row.pk).update(
+                    taken_by_others_quantity=F("taken_by_others_quantity") + share
+                )
+                left -= share
     return difference.taken - left
 
 

@@ -18,7 +18,7 @@ from oco.groups import LiveGroup
 from oco.models import Flatten
 from oco.reading import ReadingPlan
 from oco.reconciliation import Holding, Reconciler
-from oco.views import Action, ExitPolicy, MarketView, PlaceExit, TakeBack
+from oco.views import ExitPolicy, MarketView
 from risk import state
 from risk.limits import Limits
 from trading import account, orders, trades
@@ -43,6 +43,8 @@ SOON = timedelta(milliseconds=250)
 ONE_BY_ONE = 2
 #: the trade book may be behind the order book this long, machine time, before its fills are estimated
 TRADE_BOOK_LAGS = timedelta(seconds=10)
+#: what the books said is acted on for so long, machine time
+KNOWLEDGE_LASTS = timedelta(seconds=3)
 #: an invariant that fails this long, machine time, is no answer on its way any more
 PROBLEM_LASTS = timedelta(seconds=2)
 
@@ -89,6 +91,8 @@ class OrderWatcher:
     #: machine time since which the order book has shown more executed than the trade book has told
     _lacks_fills_since: datetime | None = None
     _problem_since: dict[int, datetime] = field(default_factory=dict)
+    #: pks of orders whose news no group has followed yet; a pass that is given up half-way loses none
+    _changed: set[int] = field(default_factory=set)
     _candles_seen: dict[int, int] = field(default_factory=dict)
     _slot_by_name: dict[tuple[str, str], int] = field(default_factory=dict)
 
@@ -101,6 +105,9 @@ class OrderWatcher:
         self._pending_rows = day.pending(self.desk, self.day_rows)
         self.reads.read_all_now(self.desk.clocks.machine_now())
         self._lacks_fills_since = self.desk.clocks.machine_now()
+        # The process before may have ended between an order's news and its group.
+        filled = orders.of_session(self.desk).filter(filled_quantity__gt=0)
+        self._changed = set(filled.values_list("pk", flat=True))
         self._read_at = None
         return interrupted
 
@@ -119,6 +126,7 @@ class OrderWatcher:
         self._run_day(done)
         self._stop_what_must_end(done)
         self._protect(done)
+        self._read_trades(done)
         for row in self._flattens:
             if flatten.conclude(self.desk, row, self.live):
                 done.flattens_finished += 1
@@ -175,7 +183,6 @@ class OrderWatcher:
     def _read_books(self, done: WatchPass) -> None:
         now = self.desk.clocks.machine_now()
         unsettled = [order for order in self._entries if order.status in order_states.IN_FLIGHT]
-        changed: list[int] = []
         book: BookRead | None = None
         if unsettled:
             self._book = None
@@ -191,7 +198,7 @@ class OrderWatcher:
             if not found and not orders.is_known(self.desk, broker_order_id):
                 # Somebody else's order: what it did to our positions is looked at in this very pass.
                 self.reads.read_all_now(now)
-            changed += found
+            self._changed.update(found)
         if self.reads.whole_due(now, self._book_every(is_unsettled=bool(unsettled))):
             changing = {
                 group.exit_order.pk
@@ -199,20 +206,30 @@ class OrderWatcher:
                 if group.exit_order and group.view.exit and group.view.exit.has_unconfirmed_change
             }
             self._book = book = books.read_all(self.desk, changing, self._book)
-            changed += book.changed
+            self._changed.update(book.changed)
             if not book.is_complete:
                 # An absence that was counted is news to the plan, though no order changed.
                 self._read_at = None
                 self._refresh()
-        if changed or self._lacks_fills_since is not None:
-            done.reports_applied += len(changed)
-            done.fills_applied += books.read_fills(self.desk, changed, self.policy)
-            self._watch_lag(now)
-            self._day_book = None
+        if self._changed:
+            done.reports_applied += len(self._changed)
+            books.follow(self.desk, self._changed, self.policy)
+            self._changed.clear()
+            self._lacks_fills_since = self._lacks_fills_since or now
             self._read_at = None
             self._refresh()
-        if book is not None and not changed and not unsettled and self._lacks_fills_since is None:
+        elif book is not None and not unsettled and self._lacks_fills_since is None:
             self._reconcile(book)
+
+    def _read_trades(self, done: WatchPass) -> None:
+        """After the exits, which go by the order book: no position waits for its price."""
+        if self._lacks_fills_since is None:
+            return
+        done.fills_applied += books.read_fills(self.desk)
+        self._watch_lag(self.desk.clocks.machine_now())
+        self._day_book = None
+        self._read_at = None
+        self._refresh()
 
     def _book_every(self, *, is_unsettled: bool) -> timedelta:
         """How often the whole book is read: the less we know of an exit, the oftener."""
@@ -294,9 +311,15 @@ class OrderWatcher:
 
     def _protect(self, done: WatchPass) -> None:
         """Ask the plan about every group and do what it says, largest risk first."""
+        began = self.desk.clocks.machine_now()
         for group in sorted(self.live, key=lambda one: one.risk_paise, reverse=True):
             if group.row.state == GroupState.CLOSED:
                 continue
+            if self.desk.clocks.machine_now() - began > KNOWLEDGE_LASTS:
+                # A call hung. What happened meanwhile is read before anything else is asked for.
+                self.reads.read_all_now(self.desk.clocks.machine_now())
+                self._read_at = None
+                return
             view = self._market_view(group)
             fresh = view.is_fresh(self.policy)
             if groups.note_protection(self.desk, group, feed_is_fresh=fresh):
@@ -324,7 +347,7 @@ class OrderWatcher:
     def _act(self, group: LiveGroup, view: MarketView, done: WatchPass) -> None:
         now = self.desk.clocks.machine_now()
         for action in oco_plan.next_actions(group.view, view, self.policy, now):
-            if not self._is_borne_out(group, action):
+            if not reconciliation.bears_out(self.desk, self.live, group, action):
                 # Somebody else may have closed it: a new exit would turn it round. The next look tells.
                 self.reads.read_all_now(now)
                 self._read_at = None
@@ -336,14 +359,8 @@ class OrderWatcher:
                 done.groups_closed += 1
                 self._day_book = None
             self._read_at = None
-            for broker_order_id in _working_ids(group):
+            if broker_order_id := groups.newest_exit_id(group):
                 self.reads.wrote(broker_order_id, self.desk.clocks.machine_now())
-
-    def _is_borne_out(self, group: LiveGroup, action: Action) -> bool:
-        """Whether the broker's own positions agree with what a new order of ours is to change."""
-        if isinstance(action, PlaceExit):
-            return reconciliation.is_held(self.desk, group, action.quantity)
-        return not isinstance(action, TakeBack) or reconciliation.is_turned(self.desk, self.live, group)
 
     def _market_view(self, group: LiveGroup) -> MarketView:
         """The group's market now; a candle that closed since the last look also moves its best close."""
@@ -377,13 +394,3 @@ class OrderWatcher:
             group.row.best_close = to_inr(close_paise)
             group.row.save(update_fields=["best_close"])
             group.view = groups.with_best_close(group.view, close_paise)
-
-
-def _working_ids(group: LiveGroup) -> list[str]:
-    newest = (
-        Order.objects.filter(entry=group.row.entry_order, group_number=group.row.number)
-        .exclude(broker_order_id="")
-        .order_by("-pk")
-        .values_list("broker_order_id", flat=True)
-    )
-    return list(newest[:1])

@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 
 from oco import books
-from oco.views import ExitPolicy
 from risk import state
 from tests.days.desk import Day
 from trading.core.enums import OrderStatus, PauseReason, Role
@@ -28,7 +27,7 @@ def test_6_a_book_read_twice_changes_nothing_the_second_time():
     books.read_all(day.desk, NOBODY)
     events = OrderEvent.objects.count()
     assert books.read_all(day.desk, NOBODY).changed == []
-    assert books.read_fills(day.desk, [], ExitPolicy()) == 0
+    assert books.read_fills(day.desk) == 0
     assert (OrderEvent.objects.count(), Fill.objects.count()) == (events, 1)
 
 

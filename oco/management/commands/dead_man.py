@@ -1,12 +1,11 @@
 """`manage.py dead_man`: watch the broker's books, and close what nobody guards. A process of its own."""
 
-import signal
-from threading import Event
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
 from aitrapp_site import unguarded
+from aitrapp_site.keeper import Wake
 
 
 class Command(BaseCommand):
@@ -18,7 +17,4 @@ class Command(BaseCommand):
     requires_migrations_checks = False
 
     def handle(self, *args: Any, **options: Any) -> None:
-        stop = Event()
-        signal.signal(signal.SIGTERM, lambda *_: stop.set())
-        signal.signal(signal.SIGINT, lambda *_: stop.set())
-        unguarded.keep_watch(stop)
+        unguarded.keep_watch(Wake())
