@@ -12,6 +12,8 @@ AFTER_A_MISS = timedelta(seconds=1)
 #: the whole book, while the update socket is alive, and while it is silent or something is unknown
 CALM = timedelta(seconds=15)
 ALERT = timedelta(seconds=3)
+#: after a group has closed, the book is read as while something is unknown for so long
+CLOSED_SHOWS_WITHIN = timedelta(seconds=12)
 #: while an exit is on its way: two books without it fit into the five seconds a position may be without a stop
 URGENT = timedelta(seconds=2)
 #: while we hold nothing and ask for nothing: somebody else may, or an order given up may still execute
@@ -25,6 +27,7 @@ class ReadingPlan:
     #: broker order ids that were touched, with the moments at which they are to be read
     _due: dict[str, list[datetime]] = field(default_factory=dict)
     _whole_at: datetime | None = None
+    _alert_until: datetime | None = None
 
     def wrote(self, broker_order_id: str, now: datetime) -> None:
         """Our own write was accepted: read that order's history a few times."""
@@ -43,6 +46,10 @@ class ReadingPlan:
         """After a start or a reconnect."""
         self._whole_at = now
 
+    def group_closed(self, now: datetime) -> None:
+        """Whoever else closed the same position in the same moment shows in the books a little later."""
+        self._whole_at, self._alert_until = now, now + CLOSED_SHOWS_WITHIN
+
     def orders_due(self, now: datetime) -> list[str]:
         """Orders to read now; each reading is taken off the list."""
         due = [order_id for order_id, moments in self._due.items() if moments and min(moments) <= now]
@@ -56,6 +63,8 @@ class ReadingPlan:
 
     def whole_due(self, now: datetime, every: timedelta) -> bool:
         """Whether the whole book is due, read `every` so often; saying yes sets the next time."""
+        if self._alert_until is not None and now < self._alert_until:
+            every = min(every, ALERT)
         if self._whole_at is not None and self._whole_at - now > every:
             self._whole_at = now + every
         if self._whole_at is not None and self._whole_at > now:

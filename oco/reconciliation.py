@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 
 from django.db.models import F
 
-from oco.groups import LiveGroup
+from oco.groups import LiveGroup, of_session
 from oco.models import OcoGroup
 from oco.views import Action, PlaceExit, RestStop, TakeBack
 from risk import state
-from trading.core.enums import CommandKind, OrderStatus, PauseReason
+from trading.core.enums import CommandKind, GroupState, OrderStatus, PauseReason, Side
 from trading.core.values import OrderReport, PositionReport
 from trading.desk import Desk
 from trading.models import Order
@@ -24,6 +24,8 @@ from trading.models import Order
 Holding = tuple[str, str, str]
 
 BY = "reconciliation"
+#: a group that closed longer ago than this was not closed by somebody else as well
+BOTH_CLOSED_WITHIN = timedelta(seconds=30)
 #: the broker's positions may show the past up to this long
 BOOKS_LAG = timedelta(seconds=6)
 
@@ -173,7 +175,7 @@ class Reconciler:
         our_order_ids: frozenset[str],
     ) -> bool:
         """Compare once. True when a group's quantity was corrected, so that its exit must shrink in this pass."""
-        groups = list(live)
+        groups, reports = list(live), list(reports)
         ours = dict.fromkeys(traded, 0)
         exited = dict.fromkeys(ours, 0)
         for group in groups:
@@ -195,6 +197,7 @@ class Reconciler:
             self._pause(desk, difference)
             corrected |= difference.taken > 0 and _take_from(groups, difference) > 0
             corrected |= _give_back(groups, difference) > 0
+            corrected |= _open_what_both_closed(desk, difference, reports, our_order_ids)
         if corrected:
             self._since = {}
         return corrected
@@ -242,3 +245,47 @@ def _give_back(groups: list[LiveGroup], difference: Difference) -> int:
             )
             given += most
     return given
+
+
+def _open_what_both_closed(
+    desk: Desk, difference: Difference, reports: Iterable[OrderReport], our_order_ids: frozenset[str]
+) -> bool:
+    """Somebody else closed a position in the moment in which our exit did: what that turned round is ours.
+
+    A trade of theirs before our entry or after our exit is their own and is not touched.
+    """
+    if difference.ours or not difference.is_explained:
+        return False
+    exchange, tradingsymbol, product = difference.holding
+    group = (
+        of_session(desk)
+        .filter(
+            entry_order__exchange=exchange,
+            entry_order__tradingsymbol=tradingsymbol,
+            entry_order__product=product,
+            side=Side.BUY if difference.broker < 0 else Side.SELL,
+            exited_quantity__gt=0,
+            closed_at__gte=desk.clocks.market_now() - BOTH_CLOSED_WITHIN,
+        )
+        .order_by("-pk")
+        .first()
+    )
+    if group is None or group.closed_at is None:
+        return False
+    theirs = [
+        report
+        for report in reports
+        if report.broker_order_id not in our_order_ids
+        and (report.exchange.value, report.tradingsymbol, report.product) == difference.holding
+        and report.filled_quantity
+        and report.side != group.side
+        and group.first_filled_at <= report.order_at <= group.closed_at
+    ]
+    share = min(abs(difference.broker), group.exited_quantity, sum(one.filled_quantity for one in theirs))
+    if not share:
+        return False
+    group.taken_by_others_quantity += share
+    group.state, group.closed_at = GroupState.CLOSING, None
+    group.close_reason = group.close_reason or group.exit_reason
+    group.save(update_fields=["taken_by_others_quantity", "state", "closed_at", "close_reason"])
+    return True

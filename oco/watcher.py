@@ -358,6 +358,7 @@ class OrderWatcher:
             if group.row.state == GroupState.CLOSED:
                 done.groups_closed += 1
                 self._day_book = None
+                self.reads.group_closed(now)
             self._read_at = None
             if broker_order_id := groups.newest_exit_id(group):
                 self.reads.wrote(broker_order_id, self.desk.clocks.machine_now())

@@ -54,6 +54,8 @@ class TroubledBroker:
         #: so many readings of a single order find nothing
         self.histories_missing = 0
         self.trades_are_held_back = False
+        #: so many readings of the trade book fail
+        self.trade_books_that_fail = 0
         self.tells_updates = True
         self.margin_is_unknown = False
         self._late: list[Callable[[], object]] = []
@@ -99,6 +101,9 @@ class TroubledBroker:
         return self.paper.order_history(broker_order_id)
 
     def fill_reports(self) -> list[FillReport]:
+        if self.trade_books_that_fail:
+            self.trade_books_that_fail -= 1
+            raise BrokerUnavailable("read timed out")
         return [] if self.trades_are_held_back else self.paper.fill_reports()
 
     def position_reports(self) -> list[PositionReport]:

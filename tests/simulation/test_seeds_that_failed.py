@@ -11,6 +11,7 @@ from tests.days.broker import Trouble
 from tests.days.desk import Day
 from tests.days.market import NIFTY
 from trading import account
+from trading.broker.base import BrokerUnavailable
 from trading.core.enums import (
     ExitReason,
     GroupState,
@@ -184,3 +185,32 @@ def test_what_the_trade_book_has_not_told_counts_as_risk_already():
     # Bought at 25,000.10 with the stop at 24,900: 100.10 on 75.
     assert taken.open_heat_inr == Decimal("7507.50")
     assert taken.open_positions == 1
+
+
+def test_a_trade_book_that_cannot_be_read_leaves_no_position_without_its_stop():
+    """Seed 9: the entry was known to be filled, then its trades could not be read: bare for a minute."""
+    day = Day.opens()
+    day.broker.trade_books_that_fail = 1
+    with pytest.raises(BrokerUnavailable):
+        day.enters()
+    day.run_for(3)
+    assert day.working() == [("SELL", 75)]
+    assert [fill.quantity for fill in day.trades()[0].fills.all()] == [75]
+
+
+def test_an_exit_that_fills_beside_the_brokers_square_off_is_taken_back():
+    """Seed 5: the stop filled in the moment in which the broker squared off; what it turned round stayed so."""
+    day = Day.opens()
+    day.enters()
+    day.broker.tells_updates = False
+    day.broker.book_stands_still()
+    by_hand(day, 75)
+    day.price_goes_to("24890")
+    assert day.net() == -75
+    day.broker.book_goes_on()
+    day.run_for(20)
+    assert (day.net(), day.working()) == (0, [])
+    (back,) = day.broker_orders(Role.EXIT)
+    assert (back.side, back.filled) == (Side.BUY, 75)
+    (trade,) = day.trades()
+    assert (trade.entered_quantity, trade.exited_quantity, trade.closed_at is None) == (75, 0, False)
