@@ -14,7 +14,7 @@ from risk import state
 from trading import orders, trades
 from trading.broker.base import BrokerUnavailable
 from trading.core import order_states
-from trading.core.enums import OrderStatus, PauseReason, Role
+from trading.core.enums import PauseReason, Role
 from trading.core.order_ids import role_of_tag
 from trading.core.order_states import IllegalTransition
 from trading.core.values import FillReport, OrderReport
@@ -27,8 +27,18 @@ log = logging.getLogger(__name__)
 NOT_FOUND = frozenset({400, 404})
 
 
-def read_order(desk: Desk, broker_order_id: str) -> list[int] | None:
-    """Read one order's newest state. Returns the pks of our orders that changed.
+@dataclass(frozen=True, slots=True)
+class OrderRead:
+    """What reading one order brought: pks of our orders that changed, and whether it is one of ours."""
+
+    changed: list[int]
+    is_ours: bool
+
+
+def read_order(
+    desk: Desk, broker_order_id: str, changing: AbstractSet[int] = frozenset()
+) -> OrderRead | None:
+    """Read one order's newest state. `changing` as in `read_all`.
 
     None where the broker's history does not know the order: it lags, which says nothing about the order.
     """
@@ -40,8 +50,13 @@ def read_order(desk: Desk, broker_order_id: str) -> list[int] | None:
         history = []
     if not history:
         return None
-    pk = _pk_of(history[-1], _ours(orders.of_session(desk)))
-    return _apply(desk, history[-1], pk)
+    report = history[-1]
+    rows = {order.pk: order for order in orders.spoken_of(desk, report).order_by()}
+    pk = _pk_of(report, _ours(rows.values()))
+    if pk is not None and pk not in changing and orders.says_nothing_new(rows[pk], report):
+        return OrderRead([], is_ours=True)
+    is_ours = pk is not None and rows[pk].broker_order_id == broker_order_id
+    return OrderRead(_apply(desk, report, pk), is_ours)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +93,14 @@ def read_all(desk: Desk, changing: AbstractSet[int], last: BookRead | None = Non
             if pk not in changing and orders.says_nothing_new(rows[pk], report):
                 continue
         changed += _apply(desk, report, pk)
-    absent = [order for order in rows.values() if order.pk not in shown and _may_come(order)]
+    absent = [order for order in rows.values() if order.pk not in shown and _is_missed(order)]
     changed += [order.pk for order in absent if orders.note_absence(desk, order) != order.status]
     return BookRead(changed, reports, frozenset(our_order_ids), is_complete=not absent)
 
 
-def _may_come(order: Order) -> bool:
-    return order.status not in order_states.CLOSED or order.status == OrderStatus.LOST
+def _is_missed(order: Order) -> bool:
+    """Whether its absence says anything. One given up as LOST is expected to be absent; its coming is news."""
+    return order.status not in order_states.CLOSED
 
 
 def follow(desk: Desk, changed: Iterable[int], policy: ExitPolicy) -> None:

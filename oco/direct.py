@@ -6,14 +6,16 @@ an fsynced file first; when the database is back the file is imported before the
 
 import json
 import os
+import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
-from trading.broker.base import Broker, BrokerError
+from trading.broker.base import Broker, BrokerError, OutcomeUnknown
 from trading.core import order_states
 from trading.core.clocks import Clocks
 from trading.core.enums import Exchange, OrderStatus, OrderType, Product, Role, Side
@@ -24,6 +26,9 @@ from trading.core.values import OrderChange, OrderReport, OrderRequest, Position
 THROUGH = Decimal("0.01")
 #: a price on this grid is on every tick that NSE has for what we trade
 WIDE_TICK = Decimal("0.50")
+#: an order that was sent may be missing from the book so long, machine seconds; until then it is not sent again
+BOOK_LAGS_S = 6.0
+_TAG = re.compile(r'"tag": "(\w+)"')
 WORKING = order_states.OPEN | {
     OrderStatus.PENDING_NEW,
     OrderStatus.PENDING_MODIFY,
@@ -103,24 +108,34 @@ class DirectFlatten:
     #: machine seconds between two looks
     wait: Callable[[float], object]
     day: str
-    _changed: dict[str, int]
-    _placed: int = 0
+    _changed: dict[str, int] = field(default_factory=dict)
+    #: tags that the book or an earlier run's journal names
+    _known: set[str] = field(default_factory=set)
+    #: what was placed last for a holding: its tag, and until when (monotonic) the book may lack it
+    _awaited: dict[Holding, tuple[str, float]] = field(default_factory=dict)
 
     @classmethod
     def begin(
         cls, broker: Broker, clocks: Clocks, journal: Path, wait: Callable[[float], object]
     ) -> "DirectFlatten":
-        return cls(broker, clocks, journal, wait, f"{clocks.market_now():%Y-%m-%d}", {})
+        run = cls(broker, clocks, journal, wait, f"{clocks.market_now():%Y-%m-%d}")
+        if journal.exists():
+            run._known.update(_TAG.findall(journal.read_text(encoding="utf-8")))
+        return run
 
     def run(self, within_s: float = 30.0) -> bool:
         """True when nothing of ours is held or works any more."""
         until_s = self.clocks.monotonic_s() + within_s
         while self.clocks.monotonic_s() < until_s:
             try:
-                left = exposures(self.broker.order_reports(), self.broker.position_reports())
+                reports = self.broker.order_reports()
+                left = exposures(reports, self.broker.position_reports())
             except BrokerError:
                 self.wait(0.5)
                 continue
+            shown = {report.tag for report in reports}
+            self._known |= shown
+            self._awaited = {name: sent for name, sent in self._awaited.items() if sent[0] not in shown}
             if all(one.is_done for one in left):
                 return True
             for one in sorted(left, key=lambda each: abs(each.held) * each.last_price, reverse=True):
@@ -139,7 +154,8 @@ class DirectFlatten:
             else:
                 self._once(report, partial(self._close, report, one.last_price))
         bare = abs(one.held) - one.covered
-        if one.held and bare > 0 and not one.exits:
+        _, until_s = self._awaited.get(one.holding, ("", 0.0))
+        if one.held and bare > 0 and not one.exits and self.clocks.monotonic_s() >= until_s:
             self._place(one, side, bare)
 
     def _once(self, report: OrderReport, act: Callable[[], None]) -> None:
@@ -163,11 +179,11 @@ class DirectFlatten:
         )
 
     def _place(self, one: Exposure, side: Side, quantity: int) -> None:
-        """A closing order for what nothing covers. Its id is made from the holding, so a second run names it alike."""
+        """A closing order for what nothing covers. Its id is made from the holding and was never used before."""
         exchange, tradingsymbol, product = one.holding
         plan = plan_client_id({"direct": self.day, "holding": ":".join(one.holding), "side": str(side)})
-        client_order_id = order_client_id(plan, Role.EXIT, attempt=self._placed)
-        self._placed += 1
+        ids = (order_client_id(plan, Role.EXIT, attempt=attempt) for attempt in count())
+        client_order_id = next(name for name in ids if kite_tag(Role.EXIT, name) not in self._known)
         request = OrderRequest(
             client_order_id=client_order_id,
             role=Role.EXIT,
@@ -185,16 +201,19 @@ class DirectFlatten:
             "tradingsymbol": tradingsymbol, "product": product, "side": str(side), "quantity": quantity,
             "price": str(request.price),
         }  # fmt: skip
-        self._send(told, lambda: self.broker.place(request))
+        self._known.add(request.tag)
+        if self._send(told, lambda: self.broker.place(request)):
+            self._awaited[one.holding] = (request.tag, self.clocks.monotonic_s() + BOOK_LAGS_S)
 
-    def _send(self, told: dict[str, Any], call: Callable[[], object]) -> None:
-        """The intent on disk first, then the call, then how it ended."""
+    def _send(self, told: dict[str, Any], call: Callable[[], object]) -> bool:
+        """The intent on disk first, then the call, then how it ended. False where nothing was done."""
         self._write({**told, "at": self.clocks.machine_now().isoformat(), "state": "intent"})
         try:
             outcome = {"outcome": "ACCEPTED", "value": str(call() or "")}
         except BrokerError as error:
             outcome = {"outcome": type(error).__name__, "value": str(error)}
         self._write({**told, **outcome, "at": self.clocks.machine_now().isoformat(), "state": "outcome"})
+        return outcome["outcome"] in ("ACCEPTED", OutcomeUnknown.__name__)
 
     def _write(self, line: dict[str, Any]) -> None:
         self.journal.parent.mkdir(parents=True, exist_ok=True)

@@ -2,12 +2,17 @@
 
 import json
 import logging
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from oco import groups
+from django.db import transaction
+from django.db.models import F
+
+from oco import books, groups
 from oco.groups import LiveGroup
+from oco.models import OcoGroup
 from oco.views import ExitPolicy
 from risk import state
 from trading import orders
@@ -25,6 +30,9 @@ class BrokenJournal(ValueError):
 def take_in(desk: Desk, journal: Path, policy: ExitPolicy) -> int:
     """Adopt the closing orders of `journal`, mark what they close, keep entries latched off; returns how many.
 
+    The books are read first: an entry may have filled while nobody looked. An order has one group; one that closed
+    more than any single group holds is no row, what it executed is booked as taken by others.
+
     The file is renamed when everything of it is in rows; run again after a crash it adopts nothing twice.
     Modifications and cancels need no row: the broker's book shows what became of them.
     Raises BrokenJournal for a line that cannot be read, unless it is the last one, which a crash may have cut.
@@ -32,24 +40,26 @@ def take_in(desk: Desk, journal: Path, policy: ExitPolicy) -> int:
     if not journal.exists():
         return 0
     now = desk.clocks.market_now()
-    live = groups.live(desk, policy)
-    for group in live:
-        groups.ask_to_close(group, ExitReason.OPERATOR)
+    read = books.read_all(desk, frozenset())
+    books.follow(desk, read.changed, policy)
+    executed = {report.tag: report.filled_quantity for report in read.reports}
     state.turn_off(desk.account.pk, PauseReason.FLATTEN, by="direct", why="flattened directly", now=now)
     placed = _placements(journal)
-    for line in placed.values():
-        found = _group_of(live, line)
-        if found is None:
-            log.error("direct order %s closes nothing we know of", line["client_order_id"])
-            continue
-        orders.adopt(
-            desk,
-            _request(line),
-            str(line.get("value", "")) if line.get("outcome") == "ACCEPTED" else "",
-            entry=found.row.entry_order,
-            group_number=found.row.number,
-            why="sent while the database was away",
-        )
+    live = groups.live(desk, policy)
+    held = {group.row.pk: max(group.view.position_quantity, 0) for group in live}
+    with transaction.atomic():
+        for line in placed.values():
+            if orders.of_session(desk).filter(client_order_id=line["client_order_id"]).exists():
+                continue
+            mine = [group for group in live if _closes(line, group)]
+            found = _group_of(mine, held, line["quantity"])
+            if found is not None:
+                _adopt(desk, line, found)
+                held[found.row.pk] -= line["quantity"]
+            else:
+                _book_as_taken(mine, held, line, executed.get(line["tag"], 0))
+        for group in live:
+            groups.ask_to_close(group, ExitReason.OPERATOR)
     journal.rename(journal.with_name(f"{journal.stem}-{now:%Y%m%d-%H%M%S}{journal.suffix}"))
     return len(placed)
 
@@ -71,21 +81,42 @@ def _placements(journal: Path) -> dict[str, dict[str, Any]]:
     return {name: line for name, line in found.items() if line.get("outcome") != "BrokerRefused"}
 
 
-def _group_of(live: list[LiveGroup], line: dict[str, Any]) -> LiveGroup | None:
-    """The live group it closes: one that holds just that quantity, else the largest."""
-    holding = (line["exchange"], line["tradingsymbol"], line["product"])
-    mine = [
-        group
-        for group in live
-        if (
-            group.row.entry_order.exchange,
-            group.row.entry_order.tradingsymbol,
-            group.row.entry_order.product,
-        )
-        == holding
-    ]
-    exact = [group for group in mine if group.view.position_quantity == line["quantity"]]
-    return max(exact or mine, key=lambda group: group.view.position_quantity, default=None)
+def _closes(line: dict[str, Any], group: LiveGroup) -> bool:
+    entry = group.row.entry_order
+    holding = (entry.exchange, entry.tradingsymbol, entry.product)
+    return (
+        holding == (line["exchange"], line["tradingsymbol"], line["product"]) and line["side"] != entry.side
+    )
+
+
+def _group_of(mine: list[LiveGroup], held: Mapping[int, int], quantity: int) -> LiveGroup | None:
+    """The group that holds just that many units, else the largest that holds more; None when none holds them."""
+    exact = [group for group in mine if held[group.row.pk] == quantity]
+    large = [group for group in mine if held[group.row.pk] > quantity]
+    return max(exact or large, key=lambda group: held[group.row.pk], default=None)
+
+
+def _adopt(desk: Desk, line: dict[str, Any], group: LiveGroup) -> None:
+    orders.adopt(
+        desk,
+        _request(line),
+        str(line.get("value", "")) if line.get("outcome") == "ACCEPTED" else "",
+        entry=group.row.entry_order,
+        group_number=group.row.number,
+        why="sent while the database was away",
+    )
+
+
+def _book_as_taken(mine: list[LiveGroup], held: dict[int, int], line: dict[str, Any], executed: int) -> None:
+    left = executed
+    for pk in (group.row.pk for group in mine):
+        share = min(left, held[pk])
+        OcoGroup.objects.filter(pk=pk).update(taken_by_others_quantity=F("taken_by_others_quantity") + share)
+        held[pk] -= share
+        left -= share
+    log.error(
+        "direct order %s spans groups: %s units booked as taken", line["client_order_id"], executed - left
+    )
 
 
 def _request(line: dict[str, Any]) -> OrderRequest:

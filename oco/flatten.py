@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from oco import exits, groups
 from oco.groups import LiveGroup
@@ -68,11 +69,20 @@ def request(
         return Flatten.objects.get(account=account, session=session, finished_at=None, tradingsymbols=[])
 
 
-def running(desk: Desk) -> list[Flatten]:
-    """Flattens asked for and not finished, oldest first."""
-    return list(
-        Flatten.objects.filter(account=desk.account, session=desk.session, finished_at=None).order_by("pk")
-    )
+def standing(desk: Desk) -> tuple[list[Flatten], dict[str, ExitReason]]:
+    """Flattens asked for and not finished, oldest first; and the entries that finished ones could only watch.
+
+    The latter as client_order_id → that flatten's reason.
+    """
+    asked = Flatten.objects.filter(account=desk.account, session=desk.session).order_by("pk")
+    rows = list(asked.filter(Q(finished_at=None) | Q(state=FlattenState.FLAT_BUT_WATCHING)))
+    watched = {
+        name: ExitReason(row.reason)
+        for row in rows
+        if row.state == FlattenState.FLAT_BUT_WATCHING
+        for name in row.verdict["unknown_entries"]
+    }
+    return [row for row in rows if row.finished_at is None], watched
 
 
 def begin(desk: Desk, row: Flatten, live: Sequence[LiveGroup]) -> None:
@@ -93,14 +103,6 @@ def _mark(desk: Desk, row: Flatten, live: Sequence[LiveGroup]) -> None:
     for group in live:
         if _covers(row, group.row.entry_order.tradingsymbol):
             groups.ask_to_close(group, ExitReason(row.reason))
-
-
-def unknown_at_verdict(desk: Desk) -> dict[str, ExitReason]:
-    """Entries that a finished flatten could only watch: client_order_id → that flatten's reason."""
-    rows = Flatten.objects.filter(
-        account=desk.account, session=desk.session, state=FlattenState.FLAT_BUT_WATCHING
-    )
-    return {name: ExitReason(row.reason) for row in rows for name in row.verdict["unknown_entries"]}
 
 
 def stop_late(
@@ -137,7 +139,8 @@ def conclude(desk: Desk, row: Flatten, live: Sequence[LiveGroup]) -> bool:
     now = desk.clocks.market_now()
     row.state = FlattenState.FLAT_BUT_WATCHING if unknown else FlattenState.FLAT
     row.finished_at = now
-    row.took_ms = int((desk.clocks.machine_now() - row.asked_machine_at).total_seconds() * 1000)
+    # It was asked for under another computer's clock, which may run ahead of this one's.
+    row.took_ms = max(int((desk.clocks.machine_now() - row.asked_machine_at).total_seconds() * 1000), 0)
     row.verdict = {"unknown_entries": unknown, "not_ours": {f"{k[1]} {k[2]}": v for k, v in held.items()}}
     row.save(update_fields=["state", "finished_at", "took_ms", "verdict"])
     return True

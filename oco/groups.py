@@ -3,28 +3,26 @@
 This is the one owner of "entry filled → children". What to do is decided in `oco.plan`; here it is done.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
 from django.db import transaction
 from django.db.models import QuerySet, Sum
 
 from oco import plan as oco_plan
+from oco import rows
 from oco.models import OcoGroup, OcoLeg
-from oco.views import ExitPolicy, ExitView, GroupView
+from oco.rows import Changes
+from oco.views import ExitPolicy, GroupView
 from trading import trades
-from trading.core import order_states
 from trading.core.enums import (
-    CommandKind,
-    CommandOutcome,
     ExitReason,
     GroupState,
     LegKind,
     LegState,
     OrderStatus,
-    OrderType,
     Role,
     Side,
 )
@@ -34,10 +32,7 @@ from trading.core.sizing import slices
 from trading.core.values import InstrumentSpec, Plan, Quote
 from trading.desk import Desk
 from trading.market import instruments
-from trading.models import Command, Order, Trade
-
-#: a command that ended so may still be answered by the book
-UNANSWERED = frozenset({CommandOutcome.PENDING, CommandOutcome.ACCEPTED, CommandOutcome.UNKNOWN})
+from trading.models import Order, Trade
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -194,24 +189,24 @@ def _make_or_enlarge(desk: Desk, entry: Order, trade: Trade, shape: _Shape, poli
 
 def live(desk: Desk, policy: ExitPolicy) -> list[LiveGroup]:
     """Every group that is not closed, oldest first, as rows and views. Two queries, whatever their number."""
-    rows = list(
+    found_rows = list(
         of_session(desk)
         .filter(closed_at=None)
         .select_related("entry_order__decision__signal", "trade")
         .order_by("pk")
     )
-    if not rows:
+    if not found_rows:
         return []
-    exits: dict[tuple[int, int], list[tuple[Order, _Changes]]] = {}
-    for order, changes in _exit_orders([row.entry_order_id for row in rows]):
+    exits: dict[tuple[int, int], list[tuple[Order, Changes]]] = {}
+    for order, changes in rows.exit_orders([row.entry_order_id for row in found_rows]):
         exits.setdefault((order.entry_id or 0, order.group_number or 0), []).append((order, changes))
-    siblings = _targets_filled([row.entry_order_id for row in rows])
+    siblings = _targets_filled([row.entry_order_id for row in found_rows])
     found = []
-    for row in rows:
+    for row in found_rows:
         entry = row.entry_order
         spec = instruments.spec_of(entry.exchange, entry.tradingsymbol, entry.trading_date)
         mine = exits.get((row.entry_order_id, row.number), [])
-        view = _view(row, mine, spec, sibling_target_filled=row.entry_order_id in siblings)
+        view = rows.group_view(row, mine, spec, sibling_target_filled=row.entry_order_id in siblings)
         found.append(LiveGroup(row, view, spec, mine[-1][0] if mine else None))
     return found
 
@@ -219,6 +214,12 @@ def live(desk: Desk, policy: ExitPolicy) -> list[LiveGroup]:
 def of_session(desk: Desk) -> QuerySet[OcoGroup]:
     """All groups of this desk's books."""
     return OcoGroup.objects.filter(account=desk.account, session=desk.session)
+
+
+def changing(live: Iterable[LiveGroup]) -> set[int]:
+    """Pks of exit orders with a modification that no book has answered yet."""
+    exits = [(group.exit_order, group.view.exit) for group in live]
+    return {order.pk for order, view in exits if order and view and view.has_unconfirmed_change}
 
 
 def newest_exit_id(group: LiveGroup) -> str:
@@ -294,95 +295,10 @@ def _make_legs(row: OcoGroup, plan_id: str, slice: int) -> None:
     )
 
 
-@dataclass(slots=True)
-class _Changes:
-    """What the plan must know of an order's modify and cancel commands."""
-
-    trails: int = 0
-    resizes: int = 0
-    closings: int = 0
-    changed_at: datetime | None = None
-    is_open: bool = False
-
-    def add(self, kind: str, purpose: str, outcome: str, confirmed_at: datetime | None, at: datetime) -> None:
-        if kind == CommandKind.MODIFY:
-            self.trails += purpose == "trail"
-            self.resizes += purpose == "resize"
-            self.closings += purpose == "close"
-        self.changed_at = at if self.changed_at is None else max(self.changed_at, at)
-        self.is_open |= confirmed_at is None and outcome in UNANSWERED
-
-
-def _exit_orders(entry_ids: list[int]) -> list[tuple[Order, _Changes]]:
-    """All exit orders of these entries, oldest first, with their changes. Two plain queries: they run all day."""
-    found = list(Order.objects.filter(entry_id__in=entry_ids).order_by("pk"))
-    changes = {order.pk: _Changes() for order in found}
-    commands = Command.objects.filter(order_id__in=changes).exclude(kind=CommandKind.PLACE).order_by()
-    columns = ("order_id", "kind", "purpose", "outcome", "confirmed_at", "intent_machine_at")
-    for order_id, *facts in commands.values_list(*columns) if found else ():
-        changes[order_id].add(*facts)
-    return [(order, changes[order.pk]) for order in found]
-
-
 def _targets_filled(entry_ids: list[int]) -> set[int]:
     """Entries one of whose groups has left at its target."""
     done = OcoGroup.objects.filter(entry_order_id__in=entry_ids, exit_reason=ExitReason.TARGET)
     return set(done.values_list("entry_order_id", flat=True))
-
-
-def _exit_view(order: Order, changes: _Changes, attempt: int, side: str) -> ExitView:
-    return ExitView(
-        client_order_id=order.client_order_id,
-        role=Role(order.role),
-        status=OrderStatus(order.status),
-        order_type=OrderType(order.order_type),
-        quantity=order.quantity,
-        filled_quantity=order.filled_quantity,
-        price_paise=to_paise(order.price),
-        trigger_price_paise=to_paise(order.trigger_price),
-        has_unconfirmed_change=changes.is_open and order.status not in order_states.CLOSED,
-        trails=changes.trails,
-        resizes=changes.resizes,
-        closings=changes.closings,
-        attempt=attempt,
-        submitted_at=order.asked_machine_at,
-        first_seen_at=order.first_seen_machine_at,
-        changed_at=changes.changed_at,
-        triggered_at=order.triggered_machine_at,
-        books_without=order.books_without,
-        is_return=order.side == side,
-    )
-
-
-def _view(
-    row: OcoGroup, mine: list[tuple[Order, _Changes]], spec: InstrumentSpec, *, sibling_target_filled: bool
-) -> GroupView:
-    exits = [_exit_view(order, changes, attempt, row.side) for attempt, (order, changes) in enumerate(mine)]
-    entry = row.entry_order
-    average = entry.average_price.quantize(Decimal("0.01"))
-    return GroupView(
-        group_id=str(row.pk),
-        state=GroupState(row.state),
-        side=Side(row.side),
-        planned_quantity=row.planned_quantity,
-        entered_quantity=row.entered_quantity,
-        exited_quantity=sum(-one.filled_quantity if one.is_return else one.filled_quantity for one in exits),
-        taken_by_others_quantity=row.taken_by_others_quantity,
-        entry_is_working=entry.status not in order_states.CLOSED,
-        entry_price_paise=to_paise(average),
-        first_filled_at=row.first_filled_at,
-        initial_stop_paise=to_paise(row.initial_stop_price),
-        stop_paise=to_paise(row.stop_price),
-        target_paise=to_paise(row.target_price),
-        tick_size_paise=spec.tick_size_paise,
-        entry_atr_paise=to_paise(row.entry_atr),
-        exit=exits[-1] if exits else None,
-        close_reason=ExitReason(row.close_reason) if row.close_reason else None,
-        time_stop_at=row.time_stop_at,
-        sibling_target_filled=sibling_target_filled,
-        best_close_paise=to_paise(row.best_close) if row.best_close else 0,
-        exits_unknown=tuple(one for one in exits[:-1] if not one.is_closed),
-    )
 
 
 def with_best_close(view: GroupView, close_paise: int) -> GroupView:

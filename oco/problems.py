@@ -1,9 +1,30 @@
 """What must never be true of a group after a pass. Pure: a view in, sentences out."""
 
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
 from oco.prices import goes_further
 from oco.trailing import tightens
 from oco.views import MODIFICATIONS_PER_ORDER, ExitView, GroupView
 from trading.core.enums import GroupState, OrderType, Role
+
+#: an invariant that fails this long, machine time, is no answer on its way any more
+PROBLEM_LASTS = timedelta(seconds=2)
+
+
+@dataclass(slots=True)
+class ProblemWatch:
+    """Since when each group has had a problem: one that passes in a moment is an answer on its way."""
+
+    _since: dict[int, datetime] = field(default_factory=dict)
+
+    def lasting(self, key: int, group: GroupView, now: datetime) -> list[str]:
+        """The problems of a group that has had some for `PROBLEM_LASTS`."""
+        found = problems(group)
+        if not found or group.state is GroupState.BROKEN:
+            self._since.pop(key, None)
+            return []
+        return found if now - self._since.setdefault(key, now) >= PROBLEM_LASTS else []
 
 
 def problems(group: GroupView) -> list[str]:

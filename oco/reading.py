@@ -12,7 +12,7 @@ AFTER_A_MISS = timedelta(seconds=1)
 #: the whole book, while the update socket is alive, and while it is silent or something is unknown
 CALM = timedelta(seconds=15)
 ALERT = timedelta(seconds=3)
-#: after a group has closed, the book is read as while something is unknown for so long
+#: after a group has closed, the book is read as while something is unknown until one so much later was read
 CLOSED_SHOWS_WITHIN = timedelta(seconds=12)
 #: while an exit is on its way: two books without it fit into the five seconds a position may be without a stop
 URGENT = timedelta(seconds=2)
@@ -27,7 +27,8 @@ class ReadingPlan:
     #: broker order ids that were touched, with the moments at which they are to be read
     _due: dict[str, list[datetime]] = field(default_factory=dict)
     _whole_at: datetime | None = None
-    _alert_until: datetime | None = None
+    _read_at: datetime | None = None
+    _closed_at: datetime | None = None
 
     def wrote(self, broker_order_id: str, now: datetime) -> None:
         """Our own write was accepted: read that order's history a few times."""
@@ -48,7 +49,7 @@ class ReadingPlan:
 
     def group_closed(self, now: datetime) -> None:
         """Whoever else closed the same position in the same moment shows in the books a little later."""
-        self._whole_at, self._alert_until = now, now + CLOSED_SHOWS_WITHIN
+        self._whole_at, self._closed_at = now, now
 
     def orders_due(self, now: datetime) -> list[str]:
         """Orders to read now; each reading is taken off the list."""
@@ -62,15 +63,21 @@ class ReadingPlan:
         return due
 
     def whole_due(self, now: datetime, every: timedelta) -> bool:
-        """Whether the whole book is due, read `every` so often; saying yes sets the next time."""
-        if self._alert_until is not None and now < self._alert_until:
-            every = min(every, ALERT)
+        """Whether the whole book is due, which is read `every` so often."""
+        every = self._at_most(every)
         if self._whole_at is not None and self._whole_at - now > every:
             self._whole_at = now + every
-        if self._whole_at is not None and self._whole_at > now:
-            return False
-        self._whole_at = now + every
-        return True
+        return self._whole_at is None or self._whole_at <= now
+
+    def whole_read(self, now: datetime, every: timedelta) -> None:
+        """The whole book was read: sets the next time. A reading that failed stays due."""
+        self._read_at = now
+        self._whole_at = now + self._at_most(every)
+
+    def _at_most(self, every: timedelta) -> timedelta:
+        closed_at, read_at = self._closed_at, self._read_at
+        is_settled = closed_at is None or (read_at is not None and read_at - closed_at >= CLOSED_SHOWS_WITHIN)
+        return every if is_settled else min(every, ALERT)
 
     def next_at(self) -> datetime | None:
         """The next moment at which something is due; None when nothing ever was asked for."""

@@ -5,16 +5,18 @@ Books and positions are read one after the other and each may show the past, so 
 else's order in the same book explains it, or when every look has seen the very same for longer than books lag.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NamedTuple, Protocol
 
 from django.db.models import F
 
 from oco.groups import LiveGroup, of_session
 from oco.models import OcoGroup
-from oco.views import Action, PlaceExit, RestStop, TakeBack
+from oco.views import Action, CancelExit, FinishGroup, PlaceExit, RestStop, TakeBack
 from risk import state
+from trading import orders
 from trading.core.enums import CommandKind, GroupState, OrderStatus, PauseReason, Side
 from trading.core.values import OrderReport, PositionReport
 from trading.desk import Desk
@@ -25,19 +27,42 @@ Holding = tuple[str, str, str]
 
 BY = "reconciliation"
 #: a group that closed longer ago than this was not closed by somebody else as well
-BOTH_CLOSED_WITHIN = timedelta(seconds=30)
+BOTH_CLOSED_WITHIN = timedelta(minutes=5)
 #: the broker's positions may show the past up to this long
 BOOKS_LAG = timedelta(seconds=6)
 
 
+class Book(Protocol):
+    """One whole read of the order book."""
+
+    @property
+    def reports(self) -> Sequence[OrderReport]: ...
+
+    @property
+    def our_order_ids(self) -> frozenset[str]: ...
+
+
+class Traded(NamedTuple):
+    """What somebody else has executed in one holding: signed units, and units bought and sold."""
+
+    net: int
+    units: int
+
+
+NOTHING = Traded(0, 0)
+
+
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Signed units of one holding: what our groups hold, what the broker says, what others traded today."""
+    """Signed units of one holding: what our live groups hold, what the broker says, what has been executed today by
+    orders of ours and of others.
+    """
 
     holding: Holding
     ours: int
     broker: int
-    others: int
+    executed: int
+    others: Traded
     #: units our own exits have closed of the groups that are still live
     exited: int = 0
 
@@ -56,35 +81,32 @@ class Difference:
 
     @property
     def is_explained(self) -> bool:
-        """Somebody else's executions in the same book account for the whole difference."""
-        return self.others != 0 and self.broker == self.ours + self.others
+        """All executions of the order book add up to the position, somebody else's among them."""
+        return self.others.units > 0 and self.broker == self.executed + self.others.net
 
     def __str__(self) -> str:
         exchange, tradingsymbol, product = self.holding
         return f"{exchange}:{tradingsymbol} {product}: ours {self.ours}, at the broker {self.broker}"
 
 
-def compare(
-    ours: Mapping[Holding, int],
-    broker: Mapping[Holding, int],
-    others: Mapping[Holding, int],
-    exited: Mapping[Holding, int],
-) -> list[Difference]:
-    """Holdings of ours that the broker sees otherwise. What we never traded is somebody else's and left out."""
-    return [
-        Difference(holding, held, broker.get(holding, 0), others.get(holding, 0), exited.get(holding, 0))
+def compare(ours: Mapping[Holding, int], broker: Mapping[Holding, int]) -> dict[Holding, tuple[int, int]]:
+    """Holdings of which we and the broker say different numbers. What we never traded is somebody else's, left out."""
+    return {
+        holding: (held, broker.get(holding, 0))
         for holding, held in sorted(ours.items())
         if broker.get(holding, 0) != held
-    ]
+    }
 
 
-def others_executed(reports: Iterable[OrderReport], our_order_ids: frozenset[str]) -> dict[Holding, int]:
-    """Signed units executed today by orders that are not ours, by holding."""
-    found: dict[Holding, int] = {}
+def others_executed(reports: Iterable[OrderReport], our_order_ids: frozenset[str]) -> dict[Holding, Traded]:
+    """What orders that are not ours have executed today, by holding."""
+    found: dict[Holding, Traded] = {}
     for report in reports:
         if report.broker_order_id not in our_order_ids and report.filled_quantity:
             holding = (report.exchange.value, report.tradingsymbol, report.product)
-            found[holding] = found.get(holding, 0) + report.side.sign * report.filled_quantity
+            before = found.get(holding, NOTHING)
+            change = report.side.sign * report.filled_quantity
+            found[holding] = Traded(before.net + change, before.units + report.filled_quantity)
     return found
 
 
@@ -95,8 +117,13 @@ def held_at(reports: Iterable[PositionReport]) -> dict[Holding, int]:
     }
 
 
-def bears_out(desk: Desk, live: Iterable[LiveGroup], group: LiveGroup, action: Action) -> bool:
-    """Whether the broker's own positions agree with what a new order of ours is to change."""
+def bears_out(
+    desk: Desk, reconciler: "Reconciler", live: Iterable[LiveGroup], group: LiveGroup, action: Action
+) -> bool:
+    """Whether the broker's own positions agree with what an order of ours is to change."""
+    is_cancel = isinstance(action, CancelExit | FinishGroup)
+    if not is_cancel and reconciler.is_doubted(group, desk.clocks.machine_now()):
+        return False
     match action:
         case PlaceExit(quantity):
             return is_held(desk, group, quantity)
@@ -158,49 +185,96 @@ def _ended_by_others(exit_order: Order | None, now: datetime) -> bool:
     return is_fresh and not exit_order.commands.filter(kind=CommandKind.CANCEL).exists()
 
 
+def _differences(
+    desk: Desk,
+    groups: list[LiveGroup],
+    traded: Iterable[Holding],
+    positions: Mapping[Holding, int],
+    others: Mapping[Holding, Traded],
+) -> list[Difference]:
+    ours = dict.fromkeys(traded, 0)
+    exited = dict.fromkeys(ours, 0)
+    for group in groups:
+        holding = _holding_of(group)
+        ours[holding] = ours.get(holding, 0) + _signed(group)
+        exited[holding] = exited.get(holding, 0) + group.view.exited_quantity
+    unequal = compare(ours, positions)
+    executed = orders.executed(desk) if unequal else {}
+    return [
+        Difference(one, *said, executed.get(one, 0), others.get(one, NOTHING), exited[one])
+        for one, said in unequal.items()
+    ]
+
+
 @dataclass(slots=True)
 class Reconciler:
     """Looks at each whole read of the books, and remembers since when it has seen each difference."""
 
     #: machine time of the first of the looks in a row that saw it
     _since: dict[Difference, datetime] = field(default_factory=dict)
+    #: what others have executed as far as it was looked into
+    _others: dict[Holding, Traded] = field(default_factory=dict)
+    #: holdings that somebody else has traded and positions do not show it yet, and since when
+    _doubted: dict[Holding, datetime] = field(default_factory=dict)
     _calm_looks: int = 0
 
     def look(
-        self,
-        desk: Desk,
-        live: Iterable[LiveGroup],
-        traded: Iterable[Holding],
-        reports: Iterable[OrderReport],
-        our_order_ids: frozenset[str],
+        self, desk: Desk, live: Iterable[LiveGroup], traded: Iterable[Holding], book: Book, *, is_calm: bool
     ) -> bool:
-        """Compare once. True when a group's quantity was corrected, so that its exit must shrink in this pass."""
-        groups, reports = list(live), list(reports)
-        ours = dict.fromkeys(traded, 0)
-        exited = dict.fromkeys(ours, 0)
-        for group in groups:
-            holding = _holding_of(group)
-            ours[holding] = ours.get(holding, 0) + _signed(group)
-            exited[holding] = exited.get(holding, 0) + group.view.exited_quantity
-        found = compare(
-            ours, held_at(desk.broker.position_reports()), others_executed(reports, our_order_ids), exited
-        )
-        now = desk.clocks.machine_now()
-        self._since = {one: self._since.get(one, now) for one in found}
-        sure = [one for one in found if one.is_explained or now - self._since[one] >= BOOKS_LAG]
-        if not found:
+        """Compare once. True when a group's quantity was corrected, so that its exit must shrink in this pass.
+
+        While something of ours is under way only news of others' executions is looked at, and believed only where all
+        executions of the book add up to the position.
+        """
+        others = others_executed(book.reports, book.our_order_ids)
+        news = {one for one in traded if others.get(one, NOTHING) != self._others.get(one, NOTHING)}
+        if not is_calm and not news:
+            return False
+        groups, now = list(live), desk.clocks.machine_now()
+        positions = held_at(desk.broker.position_reports())
+        found = _differences(desk, groups, traded, positions, others)
+        self._doubt(desk, news, positions, others, now)
+        if not is_calm:
+            sure = [one for one in found if one.is_explained]
+        elif not found:
             self._calm(desk)
             return False
+        else:
+            self._since = {one: self._since.get(one, now) for one in found}
+            sure = [one for one in found if one.is_explained or now - self._since[one] >= BOOKS_LAG]
         self._calm_looks = 0
         corrected = False
         for difference in sure:
             self._pause(desk, difference)
             corrected |= difference.taken > 0 and _take_from(groups, difference) > 0
             corrected |= _give_back(groups, difference) > 0
-            corrected |= _open_what_both_closed(desk, difference, reports, our_order_ids)
+            corrected |= _open_what_both_closed(desk, difference, book)
         if corrected:
             self._since = {}
         return corrected
+
+    def is_doubted(self, group: LiveGroup, now: datetime) -> bool:
+        """Whether somebody else has just traded a group's holding and positions do not show it yet."""
+        since = self._doubted.get(_holding_of(group))
+        return since is not None and now - since < BOOKS_LAG
+
+    def _doubt(
+        self,
+        desk: Desk,
+        news: Iterable[Holding],
+        positions: Mapping[Holding, int],
+        others: Mapping[Holding, Traded],
+        now: datetime,
+    ) -> None:
+        """What others did is accounted for once all executions of the order book make the position."""
+        executed = orders.executed(desk) if news else {}
+        for one in news:
+            theirs = others.get(one, NOTHING)
+            if positions.get(one, 0) == executed.get(one, 0) + theirs.net:
+                self._others[one] = theirs
+                self._doubted.pop(one, None)
+            else:
+                self._doubted.setdefault(one, now)
 
     def _pause(self, desk: Desk, difference: Difference) -> None:
         now = desk.clocks.market_now()
@@ -247,9 +321,7 @@ def _give_back(groups: list[LiveGroup], difference: Difference) -> int:
     return given
 
 
-def _open_what_both_closed(
-    desk: Desk, difference: Difference, reports: Iterable[OrderReport], our_order_ids: frozenset[str]
-) -> bool:
+def _open_what_both_closed(desk: Desk, difference: Difference, book: Book) -> bool:
     """Somebody else closed a position in the moment in which our exit did: what that turned round is ours.
 
     A trade of theirs before our entry or after our exit is their own and is not touched.
@@ -274,8 +346,8 @@ def _open_what_both_closed(
         return False
     theirs = [
         report
-        for report in reports
-        if report.broker_order_id not in our_order_ids
+        for report in book.reports
+        if report.broker_order_id not in book.our_order_ids
         and (report.exchange.value, report.tradingsymbol, report.product) == difference.holding
         and report.filled_quantity
         and report.side != group.side

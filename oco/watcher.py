@@ -16,6 +16,7 @@ from oco.books import BookRead
 from oco.day import DayRow
 from oco.groups import LiveGroup
 from oco.models import Flatten
+from oco.problems import ProblemWatch
 from oco.reading import ReadingPlan
 from oco.reconciliation import Holding, Reconciler
 from oco.views import ExitPolicy, MarketView
@@ -23,6 +24,7 @@ from risk import state
 from risk.limits import Limits
 from trading import account, orders, trades
 from trading.account import DayBook
+from trading.broker.base import BrokerError
 from trading.core import order_states
 from trading.core.candles import CLOSE
 from trading.core.enums import ExitReason, GroupState, Role
@@ -45,8 +47,6 @@ ONE_BY_ONE = 2
 TRADE_BOOK_LAGS = timedelta(seconds=10)
 #: what the books said is acted on for so long, machine time
 KNOWLEDGE_LASTS = timedelta(seconds=3)
-#: an invariant that fails this long, machine time, is no answer on its way any more
-PROBLEM_LASTS = timedelta(seconds=2)
 
 
 @dataclass(slots=True)
@@ -90,7 +90,7 @@ class OrderWatcher:
     _traded: set[Holding] = field(default_factory=set)
     #: machine time since which the order book has shown more executed than the trade book has told
     _lacks_fills_since: datetime | None = None
-    _problem_since: dict[int, datetime] = field(default_factory=dict)
+    _problems: ProblemWatch = field(default_factory=ProblemWatch)
     #: pks of orders whose news no group has followed yet; a pass that is given up half-way loses none
     _changed: set[int] = field(default_factory=set)
     _candles_seen: dict[int, int] = field(default_factory=dict)
@@ -164,9 +164,9 @@ class OrderWatcher:
         self.live = groups.live(self.desk, self.policy)
         self._entries = list(orders.unresolved(self.desk).filter(role=Role.ENTRY))
         self._follow_new_entries(now)
-        self._flattens = flatten.running(self.desk)
-        self._late = flatten.unknown_at_verdict(self.desk) if self.live or self._entries else {}
-        self._limits = state.limits_in_force(self.desk.account.pk).value()
+        self._flattens, self._late = flatten.standing(self.desk)
+        if self.live:
+            self._limits = state.limits_in_force(self.desk.account.pk).value()
         if self._day_book is None:
             self._day_book = account.day_book(self.desk)
             self._traded = orders.holdings(self.desk)
@@ -182,35 +182,16 @@ class OrderWatcher:
 
     def _read_books(self, done: WatchPass) -> None:
         now = self.desk.clocks.machine_now()
-        unsettled = [order for order in self._entries if order.status in order_states.IN_FLIGHT]
-        book: BookRead | None = None
+        unsettled = any(order.status in order_states.IN_FLIGHT for order in self._entries)
         if unsettled:
             self._book = None
-        due = self.reads.orders_due(now)
-        if len(due) > ONE_BY_ONE:
+        try:
+            book = self._read_orders(now, self._book_every(is_unsettled=unsettled))
+        except BrokerError:
+            # What this pass was to read, and what happened while it waited, the next one reads whole.
             self.reads.read_all_now(now)
-            due = []
-        for broker_order_id in due:
-            found = books.read_order(self.desk, broker_order_id)
-            if found is None:
-                self.reads.missed(broker_order_id, now)
-                continue
-            if not found and not orders.is_known(self.desk, broker_order_id):
-                # Somebody else's order: what it did to our positions is looked at in this very pass.
-                self.reads.read_all_now(now)
-            self._changed.update(found)
-        if self.reads.whole_due(now, self._book_every(is_unsettled=bool(unsettled))):
-            changing = {
-                group.exit_order.pk
-                for group in self.live
-                if group.exit_order and group.view.exit and group.view.exit.has_unconfirmed_change
-            }
-            self._book = book = books.read_all(self.desk, changing, self._book)
-            self._changed.update(book.changed)
-            if not book.is_complete:
-                # An absence that was counted is news to the plan, though no order changed.
-                self._read_at = None
-                self._refresh()
+            raise
+        is_calm = not self._changed and not unsettled and self._lacks_fills_since is None
         if self._changed:
             done.reports_applied += len(self._changed)
             books.follow(self.desk, self._changed, self.policy)
@@ -218,8 +199,35 @@ class OrderWatcher:
             self._lacks_fills_since = self._lacks_fills_since or now
             self._read_at = None
             self._refresh()
-        elif book is not None and not unsettled and self._lacks_fills_since is None:
-            self._reconcile(book)
+        if book is not None:
+            self._reconcile(book, is_calm=is_calm)
+
+    def _read_orders(self, now: datetime, every: timedelta) -> BookRead | None:
+        """Read what is due, order by order, and the whole book where that is due."""
+        changing = groups.changing(self.live)
+        due = self.reads.orders_due(now)
+        if len(due) > ONE_BY_ONE:
+            self.reads.read_all_now(now)
+            due = []
+        for broker_order_id in due:
+            found = books.read_order(self.desk, broker_order_id, changing)
+            if found is None:
+                self.reads.missed(broker_order_id, now)
+                continue
+            if not found.changed and not found.is_ours:
+                # Somebody else's order: what it did to our positions is looked at in this very pass.
+                self.reads.read_all_now(now)
+            self._changed.update(found.changed)
+        if not self.reads.whole_due(now, every):
+            return None
+        self._book = book = books.read_all(self.desk, changing, self._book)
+        self.reads.whole_read(now, every)
+        self._changed.update(book.changed)
+        if not book.is_complete:
+            # An absence that was counted is news to the plan, though no order changed.
+            self._read_at = None
+            self._refresh()
+        return book
 
     def _read_trades(self, done: WatchPass) -> None:
         """After the exits, which go by the order book: no position waits for its price."""
@@ -248,9 +256,9 @@ class OrderWatcher:
         if now - self._lacks_fills_since >= TRADE_BOOK_LAGS:
             trades.estimate_missing(self.desk)
 
-    def _reconcile(self, book: BookRead) -> None:
-        """Positions as second witness, when nothing of ours is under way that could explain a difference."""
-        if self.reconciler.look(self.desk, self.live, self._traded, book.reports, book.our_order_ids):
+    def _reconcile(self, book: BookRead, *, is_calm: bool) -> None:
+        """Positions as second witness. `is_calm`: nothing of ours is under way that could explain a difference."""
+        if self.reconciler.look(self.desk, self.live, self._traded, book, is_calm=is_calm):
             self._read_at = None
             self._refresh()
 
@@ -324,7 +332,9 @@ class OrderWatcher:
             fresh = view.is_fresh(self.policy)
             if groups.note_protection(self.desk, group, feed_is_fresh=fresh):
                 self._read_at = None
-            self._look_for_problems(group)
+            if lasting := self._problems.lasting(group.row.pk, group.view, self.desk.clocks.machine_now()):
+                log.error("group %s is broken: %s", group.row.pk, "; ".join(lasting))
+                groups.break_group(group.row, "; ".join(lasting))
             try:
                 self._act(group, view, done)
             except BudgetSpent as error:
@@ -332,22 +342,10 @@ class OrderWatcher:
                 self._read_at = None
                 return
 
-    def _look_for_problems(self, group: LiveGroup) -> None:
-        """An invariant that fails for a moment is an answer on its way; one that keeps failing breaks the group."""
-        now, key = self.desk.clocks.machine_now(), group.row.pk
-        found = oco_plan.problems(group.view)
-        if not found or group.row.state == GroupState.BROKEN:
-            self._problem_since.pop(key, None)
-            return
-        since = self._problem_since.setdefault(key, now)
-        if now - since >= PROBLEM_LASTS:
-            log.error("group %s is broken: %s", key, "; ".join(found))
-            groups.break_group(group.row, "; ".join(found))
-
     def _act(self, group: LiveGroup, view: MarketView, done: WatchPass) -> None:
         now = self.desk.clocks.machine_now()
         for action in oco_plan.next_actions(group.view, view, self.policy, now):
-            if not reconciliation.bears_out(self.desk, self.live, group, action):
+            if not reconciliation.bears_out(self.desk, self.reconciler, self.live, group, action):
                 # Somebody else may have closed it: a new exit would turn it round. The next look tells.
                 self.reads.read_all_now(now)
                 self._read_at = None

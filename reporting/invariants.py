@@ -6,6 +6,7 @@ good. Kite stamps its rows to the second, so nothing here hangs on less than one
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TypeVar
@@ -134,7 +135,8 @@ def chain_complete(facts: DayFacts) -> Iterator[str]:
         if trade.closed_at is None:
             continue
         told = [one for order_id in _broker_ids(trade) for one in fills.get(order_id, [])]
-        gross, charges = _result_inr(trade, told)
+        entries = {order.broker_order_id for order in facts.orders if order.role is Role.ENTRY}
+        gross, charges = _result_inr(trade, told, entries)
         booked = (trade.gross_inr, trade.charges_inr, trade.net_inr)
         if booked != (gross, charges, gross - charges):
             shown = f"gross {gross}, charges {charges}, net {gross - charges}"
@@ -278,7 +280,8 @@ def _breaks_of(trade: TradeFact, orders: dict[int, OrderFact]) -> Iterator[str]:
             if order is None or order.decision_id != trade.decision_id:
                 yield f"I5: {trade.name} has a fill {fill.broker_trade_id} of an order that is not its own"
             elif (order.role is Role.ENTRY) == is_entry:
-                told += fill.quantity
+                # What an exit takes back after too much was exited counts against the exits.
+                told += fill.quantity if is_entry or fill.side is not trade.side else -fill.quantity
         if told != wanted:
             yield f"I5: {trade.name} {what} {wanted}, its fills make {told}"
     for order in mine:
@@ -290,7 +293,9 @@ def _broker_ids(trade: TradeFact) -> list[str]:
     return list(dict.fromkeys(fill.broker_order_id for fill in trade.fills))
 
 
-def _result_inr(trade: TradeFact, told: list[FillReport]) -> tuple[Decimal, Decimal]:
+def _result_inr(
+    trade: TradeFact, told: list[FillReport], entries: AbstractSet[str]
+) -> tuple[Decimal, Decimal]:
     """Gross and charges in rupees from the broker's fills; charges are per executed order.
 
     Units that somebody else's order closed count at the average entry price.
@@ -304,7 +309,7 @@ def _result_inr(trade: TradeFact, told: list[FillReport]) -> tuple[Decimal, Deci
         values[key] = values.get(key, Decimal(0)) + worth
     taken = trade.entered_quantity - trade.exited_quantity
     if taken and trade.entered_quantity:
-        entered = sum((worth for (_, side), worth in values.items() if side is trade.side), Decimal(0))
+        entered = sum((worth for (order_id, _), worth in values.items() if order_id in entries), Decimal(0))
         gross += trade.side.sign * entered / trade.entered_quantity * taken
     notes = (
         charges_of_value(

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from risk.check import Approved
 from trading import changes, sending
@@ -57,9 +57,12 @@ def executed(desk: Desk) -> dict[tuple[str, str, str], int]:
     return net
 
 
-def is_known(desk: Desk, broker_order_id: str) -> bool:
-    """Whether an order of the broker's book is one of ours whose id we know."""
-    return of_session(desk).filter(broker_order_id=broker_order_id).exists()
+def spoken_of(desk: Desk, report: OrderReport) -> QuerySet[Order]:
+    """Our order with a report's id, or those whose id we never learned and whose tag it has."""
+    tags = [tag for tag in (report.tag, *report.tags) if tag]
+    return of_session(desk).filter(
+        Q(broker_order_id=report.broker_order_id) | Q(broker_order_id="", tag__in=tags)
+    )
 
 
 def unresolved(desk: Desk) -> QuerySet[Order]:
@@ -183,14 +186,20 @@ def apply_report(desk: Desk, order_id: int, report: OrderReport) -> bool:
 
 
 def says_nothing_new(order: Order, report: OrderReport) -> bool:
-    """Whether a report only repeats what a row holds, so that a whole book costs one query, not one for each order.
+    """Whether a report only repeats what a row holds: then it costs no lock and no transaction of its own.
 
     Says nothing of open modifications: a caller with some of those applies the report.
     """
+    triggers = report.raw_status == "OPEN" and order.role == Role.STOP and order.order_type == OrderType.SL
     return (
         order.status == report.status
         and order.broker_order_id == report.broker_order_id
+        and order.exchange_order_id == (report.exchange_order_id or order.exchange_order_id)
+        and order.order_type == report.order_type
+        and order.status_message == report.status_message[:300]
         and order.filled_quantity == report.filled_quantity
+        and order.average_price == (report.average_price.quantize(AVERAGE) or order.average_price)
+        and not (triggers and order.triggered_machine_at is None)
         and order.quantity == report.quantity
         and order.price == report.price
         and order.trigger_price == report.trigger_price

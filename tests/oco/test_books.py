@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from oco import books
+from oco.books import OrderRead
 from risk import state
 from tests.days.desk import Day
 from trading.core.enums import OrderStatus, PauseReason, Role
@@ -97,4 +98,4 @@ def test_an_order_nobody_knows_is_read_without_harm():
     }
     hand = day.replayed.venue.place_as_other(request, day.now, "AB1234-WEB")
     day.run_for(1)
-    assert books.read_order(day.desk, hand) == []
+    assert books.read_order(day.desk, hand) == OrderRead([], is_ours=False)

@@ -1,5 +1,7 @@
 """The kill switch's row is request, progress and verdict in one."""
 
+from datetime import timedelta
+
 import pytest
 from django.db import IntegrityError, transaction
 
@@ -136,4 +138,16 @@ def test_an_unknown_entry_is_remembered_with_the_flattens_reason():
     day.run_for(3)
     (entry,) = day.orders(Role.ENTRY)
     assert Flatten.objects.get().state == FlattenState.FLAT_BUT_WATCHING
-    assert flatten.unknown_at_verdict(day.desk) == {entry.client_order_id: ExitReason.OPERATOR}
+    assert flatten.standing(day.desk)[1] == {entry.client_order_id: ExitReason.OPERATOR}
+
+
+def test_a_flatten_asked_for_by_a_computer_whose_clock_runs_ahead_comes_to_its_verdict():
+    day = Day.opens()
+    day.enters()
+    row = ask(day)
+    Flatten.objects.update(asked_machine_at=day.desk.clocks.machine_now() + timedelta(minutes=3))
+    day.watcher.wake()
+    day.run_for(6)
+    row.refresh_from_db()
+    assert (row.state, row.took_ms) == (FlattenState.FLAT, 0)
+    assert (day.net(), day.working()) == (0, [])

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from oco.reading import ALERT, CALM, URGENT, ReadingPlan
+from oco.reading import ALERT, CALM, IDLE, URGENT, ReadingPlan
 from trading.core.session import IST
 
 START = datetime(2025, 11, 3, 10, 0, tzinfo=IST)
@@ -37,15 +37,29 @@ def test_what_woke_us_is_read_at_once_and_the_plan_goes_on():
     assert plan.next_at() == after(0.3)
 
 
+def reads(plan: ReadingPlan, now: datetime, every: timedelta) -> bool:
+    """A reading that succeeds where one is due."""
+    is_due = plan.whole_due(now, every)
+    if is_due:
+        plan.whole_read(now, every)
+    return is_due
+
+
 def test_the_whole_book_is_read_at_first_and_then_every_so_often():
     plan = ReadingPlan()
-    read_at = [second for second in range(40) if plan.whole_due(after(second), CALM)]
+    read_at = [second for second in range(40) if reads(plan, after(second), CALM)]
     assert read_at == [0, 15, 30]
+
+
+def test_a_reading_that_failed_stays_due():
+    plan = ReadingPlan()
+    assert reads(plan, START, CALM)
+    assert [second for second in range(14, 18) if plan.whole_due(after(second), CALM)] == [15, 16, 17]
 
 
 def test_the_less_is_known_the_sooner_the_whole_book_is_read():
     plan = ReadingPlan()
-    assert plan.whole_due(START, CALM)
+    assert reads(plan, START, CALM)
     assert not plan.whole_due(after(1), ALERT)
     assert plan.next_at() == after(4)
     assert not plan.whole_due(after(2), URGENT)
@@ -53,8 +67,25 @@ def test_the_less_is_known_the_sooner_the_whole_book_is_read():
     assert (2 * URGENT).total_seconds() < 5
 
 
+def test_after_a_group_has_closed_the_book_is_read_soon_until_one_twelve_seconds_later_was_read():
+    plan = ReadingPlan()
+    assert reads(plan, START, IDLE)
+    plan.group_closed(after(5))
+    read_at = [second for second in range(5, 60) if reads(plan, after(second), IDLE)]
+    assert read_at == [5, 8, 11, 14, 17]
+
+
+def test_an_order_that_its_history_does_not_know_is_asked_for_again_and_the_book_at_once():
+    plan = ReadingPlan()
+    assert reads(plan, START, CALM)
+    plan.missed("1", after(3))
+    assert plan.whole_due(after(3), CALM)
+    assert plan.orders_due(after(3.9)) == []
+    assert plan.orders_due(after(4)) == ["1"]
+
+
 def test_after_a_reconnect_everything_is_read_at_once():
     plan = ReadingPlan()
-    plan.whole_due(START, CALM)
+    assert reads(plan, START, CALM)
     plan.read_all_now(after(1))
     assert plan.whole_due(after(1), CALM)

@@ -178,6 +178,7 @@ class FaultyBroker(PaperBroker):
         weather = self._weather
         self._told.seam(f"before {name}")
         self._told.sending(name, role)
+        began = self._stage.now
         stall_s = self._stall_s()
         self._go_there(min(stall_s, TIMEOUT_S - 1))
         is_lost = weather.strikes(Fault.CALL_LOST, weather.rates.call_lost)
@@ -190,7 +191,7 @@ class FaultyBroker(PaperBroker):
                 self._note(Fault.REFUSED, 3)
                 raise VenueRefusal(*weather.fault.choice(REFUSALS))
             if is_lost or is_late or stall_s > TIMEOUT_S:
-                self._lose(apply, is_late=is_late, stall_s=stall_s)
+                self._lose(apply, began, is_late=is_late, stall_s=stall_s)
             answer = apply()
         except VenueRefusal as refusal:
             self._go_there()
@@ -199,12 +200,12 @@ class FaultyBroker(PaperBroker):
             raise write_error(_failure(refusal)) from refusal
         if is_mute:
             self._note(Fault.REPLY_LOST, 12)
-            self._hear_nothing()
+            self._hear_nothing(began)
         self._go_there()
         self._told.seam(f"after {name}")
         return answer
 
-    def _lose(self, apply: Callable[[], str], *, is_late: bool, stall_s: float) -> None:
+    def _lose(self, apply: Callable[[], str], began: datetime, *, is_late: bool, stall_s: float) -> None:
         """The request does not reach the broker now; a late one does so up to 90 s after, a stalled one sooner."""
         if is_late:
             wait_s = self._weather.fault.uniform(1, 90)
@@ -214,7 +215,7 @@ class FaultyBroker(PaperBroker):
             self._stage.after(stall_s - TIMEOUT_S, lambda: self._arrive(apply))
         else:
             self._note(Fault.CALL_LOST, 12)
-        self._hear_nothing()
+        self._hear_nothing(began)
 
     def _arrive(self, apply: Callable[[], str]) -> None:
         try:
@@ -224,10 +225,11 @@ class FaultyBroker(PaperBroker):
         else:
             self._told.trace("late call arrived")
 
-    def _hear_nothing(self) -> None:
-        """A time-out after seven seconds, or a dead keep-alive socket at once."""
+    def _hear_nothing(self, began: datetime) -> None:
+        """A time-out seven seconds after the call began, or a dead keep-alive socket at once."""
         is_reset = self._weather.fault.random() < 0.5
-        self._stage.pass_time(20 if is_reset else TIMEOUT_S * 1000)
+        left_s = TIMEOUT_S - (self._stage.now - began).total_seconds()
+        self._stage.pass_time(20 if is_reset else max(left_s, 0.02) * 1000)
         self._told.seam("after no answer")
         words = "connection reset" if is_reset else "read timed out"
         raise write_error(KiteFailure(words, stage=CallStage.UNANSWERED))

@@ -1,7 +1,9 @@
 """The seed's market: a few instruments, thirty minutes and some, frames each second to three, spikes and gaps."""
 
+import pickle
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from itertools import pairwise
 from random import Random
 
@@ -10,7 +12,8 @@ import numpy as np
 from tests.days.market import NIFTY, STEEL
 from trading.core.candles import Bars
 from trading.core.enums import Exchange
-from trading.core.session import IST
+from trading.core.market_state import MarketState
+from trading.core.session import IST, ordinary_session
 from trading.core.ticks import TickFrame
 from trading.core.values import InstrumentSpec
 from trading.exchange.sources import stream
@@ -82,7 +85,21 @@ def draw(seed: int, spikes: int) -> Path:
     return Path(specs, frames, spikes)
 
 
-def warm_up(specs: tuple[InstrumentSpec, ...]) -> dict[int, Bars]:
+def warm_market(specs: tuple[InstrumentSpec, ...]) -> MarketState:
+    """A market state of one's own, at the day's opening."""
+    market: MarketState = pickle.loads(_warm_market(specs))
+    return market
+
+
+@lru_cache(maxsize=4)
+def _warm_market(specs: tuple[InstrumentSpec, ...]) -> bytes:
+    """Kept as bytes: each process that begins takes a copy, which is cheaper than two hours of candles."""
+    market = MarketState(specs, [ordinary_session(DAY, spec) for spec in specs])
+    market.warm_up(_warm_up(specs))
+    return pickle.dumps(market)
+
+
+def _warm_up(specs: tuple[InstrumentSpec, ...]) -> dict[int, Bars]:
     """Two quiet hours of the day before."""
     start = int((OPENS - timedelta(days=1) + timedelta(hours=3)).timestamp())
     return {

@@ -168,8 +168,7 @@ class Process:
             lease=held,
             installation="simulation",
         )
-        market = MarketState(world.path.specs, world.sessions)
-        market.warm_up(paths.warm_up(world.path.specs))
+        market = paths.warm_market(world.path.specs)
         actor = world.stage.current
         self._make(desk, market)
         if actor is self.actor:

@@ -14,6 +14,7 @@ from risk.models import RiskLimits
 from tests.simulation import market as paths
 from tests.simulation import verdict
 from tests.simulation.broker import Weather
+from tests.simulation.compiled import remembered
 from tests.simulation.database import Seams, empty_tables
 from tests.simulation.idea import PlannedIdea
 from tests.simulation.nemesis import Nemesis
@@ -211,7 +212,7 @@ class World:
         """Play the seed to its end, or to the first violation where that is enough."""
         empty_tables()
         instruments.spec_of.cache_clear()
-        with self.seams.installed():
+        with remembered(), self.seams.installed():
             try:
                 self._set_up()
                 self._play()

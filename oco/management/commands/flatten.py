@@ -2,17 +2,23 @@
 
 import json
 import sys
+from collections.abc import Sequence
+from threading import Event
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import InterfaceError, OperationalError
 
-from aitrapp_site import levers, unguarded
+from aitrapp_site import levers, unguarded, wiring
+from oco.everything import WholeAccount, open_positions
 from oco.models import Flatten
 from trading import current
+from trading.broker.base import BrokerError
 from trading.core.enums import FlattenState
+from trading.core.values import PositionReport
 
 NOT_FLAT, BAD_USAGE = 3, 2
+WORD = "EVERYTHING"
 
 
 class Command(BaseCommand):
@@ -29,8 +35,65 @@ class Command(BaseCommand):
         parser.add_argument(
             "--direct", action="store_true", help="from the broker's books alone, without the database"
         )
+        parser.add_argument(
+            "--everything",
+            action="store_true",
+            help="then close every other position of the account as well, and cancel what works in it; asks again",
+        )
+        parser.add_argument("--yes", action="store_true", help="the second yes to --everything, for scripts")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["everything"]:
+            self._check_second_yes(options)
+        try:
+            self._close_ours(options)
+        finally:
+            # What is not ours is closed whether or not ours is flat by now.
+            if options["everything"]:
+                self._close_others(is_json=options["json"])
+
+    def _check_second_yes(self, options: dict[str, Any]) -> None:
+        """Raises CommandError, before anything is closed, unless the operator says so a second time."""
+        if options["yes"]:
+            return
+        if not sys.stdin.isatty():
+            raise CommandError(
+                "--everything asks again: run it in a terminal, or add --yes.", returncode=BAD_USAGE
+            )
+        try:
+            held = open_positions(wiring.broker_at(wiring.place(), wiring.clocks_now()))
+        except BrokerError as error:
+            raise CommandError(
+                f"The broker does not say what is held: {error}", returncode=BAD_USAGE
+            ) from error
+        self.stdout.write("This closes every position of the account, whoever opened it:\n" + _lines(held))
+        if input(f"Type {WORD} to go on: ").strip() != WORD:
+            raise CommandError("Nothing was done.", returncode=BAD_USAGE)
+
+    def _close_others(self, *, is_json: bool) -> None:
+        clocks = wiring.clocks_now()
+        broker = wiring.broker_at(wiring.place(), clocks)
+        whole = WholeAccount(broker, clocks, Event().wait)
+        try:
+            left = whole.run(open_positions(broker))
+        except BrokerError as error:
+            self.stderr.write(
+                f"The broker does not say what is left: {error}. Close it in the broker's own app."
+            )
+            sys.exit(NOT_FLAT)
+        reasons = {":".join(holding): why for holding, why in whole.refused.items()}
+        if is_json:
+            names = {f"{one.exchange}:{one.tradingsymbol}:{one.product}": one.quantity for one in left}
+            self.stdout.write(json.dumps({"everything": not left, "left": names, "refused": reasons}))
+        elif left:
+            self.stdout.write("Still held; close it in the broker's own app:\n" + _lines(left))
+            self.stdout.write("\n".join(f"  {name}: {why}" for name, why in reasons.items()))
+        else:
+            self.stdout.write("The whole account is flat.")
+        if left:
+            sys.exit(NOT_FLAT)
+
+    def _close_ours(self, options: dict[str, Any]) -> None:
         if options["direct"]:
             self._directly("flatten --direct", is_json=options["json"])
             return
@@ -68,6 +131,10 @@ class Command(BaseCommand):
             )
         if not is_flat:
             sys.exit(NOT_FLAT)
+
+
+def _lines(held: Sequence[PositionReport]) -> str:
+    return "\n".join(f"  {one.quantity:+} {one.tradingsymbol} {one.product}" for one in held) or "  nothing"
 
 
 def _sentence(row: Flatten) -> str:
