@@ -17,6 +17,7 @@ COMMANDS_WITHOUT_SERVERS = {
     "check",
     "simulate",
     "exchange",
+    "dead_man",
 }
 #: longer than a clean end of both takes; whoever else uses them keeps them up
 SERVERS_STOP_WITHIN_S = 6.0

@@ -11,6 +11,8 @@ from trading.core.ticks import TickFrame
 
 #: above the market's own speed the exchange passes a frame at the latest this long after the last, machine time
 LONGEST_STEP_S: Final = 0.25
+#: a frame that waited longer than this in our own queue says nothing of when it came
+LONGEST_WAIT: Final = timedelta(seconds=5)
 
 
 class MachineClocks:
@@ -61,18 +63,26 @@ class VenueClocks(MachineClocks):
             self._take(market_at.astimezone(IST))
 
     def stamp(self, frame: TickFrame) -> TickFrame:
-        """The frame at its exchange time, to which the clock moves on."""
+        """The frame at its exchange time, to which the clock moves on.
+
+        At the real pace the venue's time went on while the frame waited for us, so that wait is added.
+        """
         newest_s = int(frame.exchange_time_s.max()) if len(frame) else 0
         if not newest_s:
             return replace(frame, received_at=self.market_now())
-        moment = datetime.fromtimestamp(newest_s, IST)
+        moment, waited = datetime.fromtimestamp(newest_s, IST), self._wait_of(frame)
         with self._lock:
             if moment > self._base:
                 self._step = moment - self._base
-            self._take(moment)
+            self._take(moment, waited)
             return replace(frame, received_at=max(moment, self._newest))
 
-    def _take(self, moment: datetime) -> None:
+    def _wait_of(self, frame: TickFrame) -> timedelta:
+        waited = self.market_now() - frame.received_at
+        is_known = self._speed <= 1 and timedelta(0) < waited < LONGEST_WAIT
+        return waited if is_known else timedelta(0)
+
+    def _take(self, moment: datetime, waited: timedelta = timedelta(0)) -> None:
         if moment >= self._base:
-            self._base, self._base_s = moment, time.monotonic()
+            self._base, self._base_s = moment, time.monotonic() - waited.total_seconds() / self._speed
             self._newest = max(self._newest, moment)

@@ -1,4 +1,4 @@
-"""Workers as forks of the supervisor, which has loaded everything already: half the memory, and back in half a second.
+"""Processes as forks of the supervisor, which has loaded all of it: half the memory, and back in half a second.
 
 Only Python's own modules are shared, no connection and no thread: the supervisor has none when it forks.
 """
@@ -24,8 +24,10 @@ from django.db import connections
 
 from aitrapp_site.private_servers import die_with_parent
 
-#: the Procfile's spelling of a worker
-WORKER: Final = re.compile(r'^"\$\{PYTHON[^"]*"\s+-m\s+celery\s+(-A aitrapp_site\.celery worker .*)$')
+#: the Procfile's spelling of what is forked: the workers, and the dead man
+FORKED: Final = re.compile(
+    r'^"\$\{PYTHON[^"]*"\s+(?:-m\s+)?(celery -A aitrapp_site\.celery worker .*|manage\.py dead_man)$'
+)
 MODULES: Final = (
     "aitrapp_site.celery",
     "aitrapp_site.loops",
@@ -35,19 +37,20 @@ MODULES: Final = (
     "celery.concurrency.thread",
     "celery.worker.consumer",
     "kombu.transport.redis",
+    "oco.management.commands.dead_man",
 )
 PR_SET_NAME: Final = 15
 LOOK_EVERY_S: Final = 0.02
 
 
-def worker_arguments(command: str) -> list[str] | None:
-    """Celery's arguments where the command is one of our workers, else None."""
-    match = WORKER.match(command)
+def forked_arguments(command: str) -> list[str] | None:
+    """What `sys.argv` is to hold where the command is one that is forked, else None."""
+    match = FORKED.match(command)
     return shlex.split(match[1]) if match else None
 
 
 def preload() -> None:
-    """Load what a worker needs, once, before the first fork."""
+    """Load what they need, once, before the first fork."""
     for name in MODULES:
         if name != "celery.__main__":
             __import__(name)
@@ -62,7 +65,9 @@ class Fork:
     def __init__(
         self, name: str, arguments: Sequence[str], variables: Mapping[str, str], out_file: Path
     ) -> None:
-        """`variables` are set in the child's environment and, where there is such a setting, in its settings."""
+        """`arguments` become its `sys.argv`; `variables` are set in its environment and, where there is such a
+        setting, in its settings.
+        """
         # A fork shares our sockets, and whoever closes the database's first closes it for both.
         connections.close_all()
         prepare = die_with_parent(signal.SIGKILL)
@@ -72,7 +77,7 @@ class Fork:
             try:
                 if prepare is not None:
                     prepare()
-                _become_worker(name, arguments, variables, out_file)
+                _become(name, arguments, variables, out_file)
             finally:
                 os._exit(1)
 
@@ -97,7 +102,7 @@ class Fork:
         return status
 
 
-def _become_worker(name: str, arguments: Sequence[str], variables: Mapping[str, str], out_file: Path) -> None:
+def _become(name: str, arguments: Sequence[str], variables: Mapping[str, str], out_file: Path) -> None:
     """Runs in the child and does not return."""
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
@@ -114,9 +119,12 @@ def _become_worker(name: str, arguments: Sequence[str], variables: Mapping[str, 
         # The settings were read before the exchange's address and login were known.
         if hasattr(settings, key):
             setattr(settings, key, value)
-    sys.argv = ["celery", *arguments]
+    sys.argv = list(arguments)
     try:
-        runpy.run_module("celery", run_name="__main__", alter_sys=True)
+        if arguments[0] == "celery":
+            runpy.run_module("celery", run_name="__main__", alter_sys=True)
+        else:
+            runpy.run_path(str(settings.BASE_DIR / arguments[0]), run_name="__main__")
         status = 0
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else int(bool(end.code))

@@ -80,6 +80,10 @@ def keep(folders: Folders, *, throwaway: bool) -> None:
                 bring_up(server, wake)
             _say_ready(folders, boot_id)
             watch(servers, clients, wake)
+        except ServersError:
+            # Whoever asked reads the reason from the log in the folder.
+            throwaway = False
+            raise
         finally:
             folders.ready_file.unlink(missing_ok=True)
             for server in reversed(servers):

@@ -17,6 +17,7 @@ import psycopg
 from django.conf import settings
 from django.contrib.auth.models import User
 
+from aitrapp_site.environment import env_int
 from aitrapp_site.server_folders import open_lock, try_lock
 from trading import keys
 from trading.core.enums import Scope
@@ -25,7 +26,8 @@ from trading.models import Account
 OPERATOR: Final = "operator"
 KEY_NAME: Final = "local operator"
 BROKER_USER: Final = "PAPER1"
-EXCHANGE_PORT: Final = 8010
+#: the first choice; 0: any that is free
+EXCHANGE_PORT: Final = env_int("AITRAPP_EXCHANGE_PORT", default=8010, minimum=0, maximum=65535)
 
 
 class CannotStart(Exception):
@@ -197,8 +199,8 @@ def _pss_mb(pid: int) -> float:
 
 
 def _short_name(process: psutil.Process) -> str:
-    """A worker's own name, else the telling word of its command."""
-    if process.name() in ("strategy", "watcher", "worker"):
+    """A fork's own name, else the telling word of its command."""
+    if process.name() in ("strategy", "watcher", "worker", "dead_man"):
         return str(process.name())
     words = process.cmdline() or [process.name()]
     names = ("beat", "trading.exchange", "uvicorn", "paper", "aitrapp_site.keeper")

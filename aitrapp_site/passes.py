@@ -5,6 +5,7 @@ connection and a lease of its own.
 """
 
 import time
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -17,6 +18,7 @@ from aitrapp_site.clocks import VenueClocks
 from aitrapp_site.wiring import OpenDay
 from oco import day as day_table
 from oco import direct_import
+from oco.views import ExitPolicy
 from oco.watcher import OrderWatcher
 from reporting import burnin
 from reporting.replay import enabled_strategies
@@ -44,18 +46,24 @@ QUIET_S: Final = 0.5
 LOOK_AT_EXITS_S: Final = 1.0
 #: its leader notes working passes every 1.5 s
 EXITS_PASS_WITHIN: Final = timedelta(seconds=4)
+#: how often a new leader of the exits looks at the books while the market warms up
+GUARD_EVERY_S: Final = 0.25
 STRATEGY, WATCHER = "strategy", "watcher"
 
 
 class _DayWork:
     """One day's market and connection, and the look at whether it is still that day."""
 
-    def __init__(self, held: Held, bell: Bell, announce: str) -> None:
+    def __init__(self, held: Held) -> None:
         account = Account.objects.get(pk=held.account_id)
         self.day: OpenDay = wiring.open_day(account, held)
         self.desk = self.day.desk
         self.market = self.day.market
-        self.feed: Feed = wiring.open_feed(self.day, bell, announce)
+        self.feed: Feed
+
+    def connect(self, bell: Bell, announce: str) -> None:
+        """Last in the making: what fails after it would leave a connection that nobody reads."""
+        self.feed = wiring.open_feed(self.day, bell, announce)
         self._told_s = time.monotonic()
 
     def close(self) -> None:
@@ -99,16 +107,18 @@ class StrategyWork(_DayWork):
     """Frames in, entries out, live ticks to the console."""
 
     def __init__(self, held: Held, bell: Bell) -> None:
-        super().__init__(held, bell, STRATEGY)
+        super().__init__(held)
+        wiring.warm_up(self.day, meanwhile=lambda: None)
         self.loop = StrategyLoop(
             self.desk, self.market, enabled_strategies(self.desk.account, self.desk.session)
         )
         self._publisher = TickPublisher(settings.REDIS_URL, self.market)
         self._looked_s = 0.0
+        self.connect(bell, STRATEGY)
 
     def run_pass(self, rung: list[str]) -> None:
         self.check_day(rung)
-        self._look_at_exits()
+        self._look_around()
         has_time = self.keep_time()
         frames = self.take_frames()
         for frame in frames:
@@ -128,13 +138,14 @@ class StrategyWork(_DayWork):
         super().close()
         self._publisher.stop()
 
-    def _look_at_exits(self) -> None:
-        """Nobody enters while nobody protects: without a leader of the exits, entries are off."""
+    def _look_around(self) -> None:
+        """Nobody enters while nobody protects or nothing is heard: without exits' leader or feed, entries are off."""
         now_s = time.monotonic()
         if now_s - self._looked_s < LOOK_AT_EXITS_S:
             return
         self._looked_s = now_s
         account_id, now = self.desk.account.pk, self.desk.clocks.machine_now()
+        feed.note_silence(account_id, self.feed.silent_s, by="entries loop", now=now)
         is_led = Lease.objects.filter(
             account_id=account_id,
             loop=Loop.EXITS,
@@ -149,23 +160,43 @@ class StrategyWork(_DayWork):
 
 
 class WatcherWork(_DayWork):
-    """Books in, protection and exits out, the day's table, the report at its end."""
+    """Books in, protection and exits out, the day's table, the report at its end.
+
+    A new leader protects first: a stop needs the broker's books alone. Prices and candles come after.
+    """
 
     def __init__(self, held: Held, bell: Bell) -> None:
-        super().__init__(held, bell, WATCHER)
-        opens = at(self.desk.trading_date, DayTimes().housekeeping)
-        rows = day_table.table(self.market.specs, self.day.sessions, opens)
-        self.watcher = OrderWatcher(self.desk, self.market, rows)
-        adopted = direct_import.take_in(self.desk, unguarded.journal(), self.watcher.policy)
-        interrupted = self.watcher.recover()
-        log.info(
-            "watcher_recovered",
-            interrupted_commands=interrupted,
-            adopted_orders=adopted,
-            session=self.desk.session.key,
-        )
+        super().__init__(held)
+        wiring.warm_up(self.day, meanwhile=self._guard())
+        # A watcher of its own: candles that the guard did not have would look to it as if they had just closed.
+        self.watcher = self._recovered()
         self._report_at: datetime | None = at(self.desk.trading_date, DayTimes().report)
         self._is_reconciled = False
+        self.connect(bell, WATCHER)
+
+    def _guard(self) -> Callable[[], None]:
+        """Run the first pass now; what is returned runs another whenever one is due."""
+        adopted = direct_import.take_in(self.desk, unguarded.journal(), ExitPolicy())
+        guard = self._recovered()
+        guard.run_pass()
+        log.info("watcher_recovered", adopted_orders=adopted, session=self.desk.session.key)
+        ran_s = time.monotonic()
+
+        def look() -> None:
+            nonlocal ran_s
+            if time.monotonic() - ran_s >= GUARD_EVERY_S:
+                guard.run_pass()
+                ran_s = time.monotonic()
+
+        return look
+
+    def _recovered(self) -> OrderWatcher:
+        opens = at(self.desk.trading_date, DayTimes().housekeeping)
+        rows = day_table.table(self.market.specs, self.day.sessions, opens)
+        watcher = OrderWatcher(self.desk, self.market, rows)
+        if interrupted := watcher.recover():
+            log.warning("commands_were_interrupted", count=interrupted)
+        return watcher
 
     def run_pass(self, rung: list[str]) -> None:
         self.check_day(rung)

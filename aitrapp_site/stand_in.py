@@ -8,7 +8,6 @@ from threading import Event
 from typing import Final
 
 from aitrapp_site.clocks import MachineClocks
-from aitrapp_site.passes import WatcherWork
 from oco.models import Flatten
 from trading import looping
 from trading.core.enums import FlattenState, Loop
@@ -35,6 +34,9 @@ def see_through(row: Flatten, within_s: float) -> None:
 
 
 def _standby(account_id: int) -> looping.Loop:
+    # The broker's client weighs megabytes that a web process needs only in this rare case.
+    from aitrapp_site.passes import WatcherWork
+
     loop = looping.Loop(
         Loop.EXITS, find_account=lambda: account_id, make_work=WatcherWork, clocks=MachineClocks()
     )

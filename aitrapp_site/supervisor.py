@@ -60,6 +60,8 @@ class Supervisor:
     project_dir: Path
     out_dir: Path
     wake: Wake = field(default_factory=Wake)
+    #: told the number of each process that ended, reaped and not yet started again
+    ended: Callable[[int], object] = lambda pid: None
 
     def start(self) -> None:
         self.out_dir.mkdir(parents=True, exist_ok=True)
@@ -107,12 +109,14 @@ class Supervisor:
             process._pause_s = min(2 * process._pause_s, RESTART_PAUSE_MAX_S)
             log.warning("process_ended", process=process.name, status=process.status)
             print(f"{process.name} ended ({process.status}); starting it again", flush=True)
+            if process._child is not None:
+                self.ended(process._child.pid)
         if now_s >= process._start_at_s:
             self._start(process)
 
     def _start(self, process: Process) -> None:
         process._start_at_s = 0.0
-        arguments = forking.worker_arguments(process.command)
+        arguments = forking.forked_arguments(process.command)
         if arguments is not None:
             process._child = Fork(process.name, arguments, self.variables, self.out_file(process))
         else:

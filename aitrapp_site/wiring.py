@@ -3,7 +3,7 @@
 Everything below is handed what it works with; only here is it decided which broker, which clock, which books.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from http import HTTPStatus
@@ -56,6 +56,8 @@ class OpenDay:
     """One trading day as a loop works on it."""
 
     desk: Desk
+    #: the desk's own broker, with what only Kite offers
+    broker: KiteBroker
     market: MarketState
     sessions: tuple[Session, ...]
     clocks: MachineClocks
@@ -81,7 +83,10 @@ def clocks_now() -> MachineClocks:
 
 
 def open_day(account: Account, held: Held) -> OpenDay:
-    """Books, broker, clocks and a warm market. Raises BrokerUnavailable, SessionExpired or WrongLogin."""
+    """Books, broker, clocks, and a market that knows its circuit limits and nothing else: see `warm_up`.
+
+    Raises BrokerUnavailable, SessionExpired or WrongLogin.
+    """
     where = place()
     state = venue_state(where) if where.paces_frames else None
     clocks = VenueClocks(state.market_at, state.speed) if state else MachineClocks()
@@ -94,7 +99,6 @@ def open_day(account: Account, held: Held) -> OpenDay:
     instrument_rows.refresh(specs, trading_date)
     sessions = calendar.sessions_of(specs, trading_date)
     market = MarketState(specs, sessions)
-    market.warm_up(_warm_up(broker, specs, trading_date, clocks))
     _take_circuits(broker, market)
     desk = Desk(
         account=account,
@@ -105,7 +109,22 @@ def open_day(account: Account, held: Held) -> OpenDay:
         lease=held,
         installation=settings.INSTALLATION,
     )
-    return OpenDay(desk=desk, market=market, sessions=sessions, clocks=clocks)
+    return OpenDay(desk=desk, broker=broker, market=market, sessions=sessions, clocks=clocks)
+
+
+def warm_up(day: OpenDay, meanwhile: Callable[[], object]) -> None:
+    """Give the market the closed minutes of the days before and of today so far, before its first tick.
+
+    It takes a second or more; `meanwhile` is called between two questions. Raises BrokerUnavailable or
+    SessionExpired.
+    """
+    begin, end = at(day.desk.trading_date, DayTimes().opens) - WARM_UP_SPAN, day.clocks.market_now()
+    bars: dict[int, Bars] = {}
+    for spec in day.market.specs:
+        bars[spec.instrument_token] = _minute_bars(day.broker, spec.instrument_token, begin, end)
+        meanwhile()
+    day.market.warm_up(bars)
+    meanwhile()
 
 
 def broker_at(where: KiteEnvironment, clocks: MachineClocks, venue_session: str = "") -> KiteBroker:
@@ -186,17 +205,6 @@ def _specs(broker: KiteBroker, trading_date: date) -> Iterable[InstrumentSpec]:
     for spec in shares:
         # The file does not say; the shares we watch all have futures, and leaving a share earlier is never wrong.
         yield replace(spec, has_derivatives=True)
-
-
-def _warm_up(
-    broker: KiteBroker, specs: Iterable[InstrumentSpec], trading_date: date, clocks: MachineClocks
-) -> dict[int, Bars]:
-    """Closed minutes of the days before and of today so far, by token."""
-    begin = at(trading_date, DayTimes().opens) - WARM_UP_SPAN
-    return {
-        spec.instrument_token: _minute_bars(broker, spec.instrument_token, begin, clocks.market_now())
-        for spec in specs
-    }
 
 
 def _minute_bars(broker: KiteBroker, token: int, begin: datetime, end: datetime) -> Bars:

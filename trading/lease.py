@@ -4,6 +4,7 @@ Times are the database's own clock, so two hosts with different clocks agree. A 
 taken over faster after a crash, but a *stopped* leader would keep it and it has no fencing number.
 """
 
+import socket
 from dataclasses import dataclass
 
 from django.db import connection
@@ -68,6 +69,21 @@ def release(held: Held) -> None:
     Lease.objects.filter(account_id=held.account_id, loop=held.loop, fence=held.fence).update(
         expires_at=None, holder=""
     )
+
+
+def process_name(pid: int) -> str:
+    """How a holder names its process: unique among the processes that share a database."""
+    return f"{socket.gethostname()}:{pid}"
+
+
+def release_of_dead(pid: int) -> int:
+    """Free what a process of this machine held, so that a standby need not wait; returns how many leases.
+
+    Only for the parent that has reaped it: a process that is gone sends nothing any more. Whoever leads next has
+    a higher fence all the same.
+    """
+    held = Lease.objects.filter(holder__endswith=f" {process_name(pid)}", expires_at__gte=Now())
+    return held.update(expires_at=None, holder="")
 
 
 def is_current(held: Held) -> bool:

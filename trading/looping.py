@@ -7,7 +7,6 @@ supervises the process starts a new one.
 """
 
 import os
-import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -74,7 +73,7 @@ class Timing:
     #: before the first try: a process that leads only where no other can lets the others go first
     first_try_after_s: float = 0.0
     #: how often a standby tries to lead
-    try_every_s: float = 0.5
+    try_every_s: float = 0.2
     #: after a failure of the broker, the login or the database
     breath_s: float = 0.5
 
@@ -108,7 +107,7 @@ class Loop:
         """
         self.kind = kind
         self.bell = Bell()
-        self.holder = f"{kind.lower()} {socket.gethostname()}:{os.getpid()}"
+        self.holder = f"{kind.lower()} {lease.process_name(os.getpid())}"
         self._find_account = find_account
         self._make_work = make_work
         self._clocks = clocks

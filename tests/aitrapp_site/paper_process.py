@@ -24,7 +24,7 @@ from aitrapp_site.settings import BASE_DIR
 #: what the tests' own environment must not hand down
 OURS = re.compile(r"^(DATABASE_URL|REDIS_URL|KITE_|EXCHANGE_|AITRAPP_|DJANGO_|SECRET_KEY|WEB_|PYTEST)")
 #: processes that are forks of the supervisor and name themselves
-FORKS = ("strategy", "watcher", "worker")
+FORKS = ("strategy", "watcher", "worker", "dead_man")
 _pause = Event()
 
 
@@ -52,7 +52,12 @@ class PaperProcess:
 
     def environ(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not OURS.match(name)}
-        return kept | {"AITRAPP_VAR_DIR": str(self.var_dir), "AITRAPP_LOG_DIR": str(self.var_dir / "logs")}
+        return kept | {
+            "AITRAPP_VAR_DIR": str(self.var_dir),
+            "AITRAPP_LOG_DIR": str(self.var_dir / "logs"),
+            # Another system that starts while the exchange is down would take a port that all prefer.
+            "AITRAPP_EXCHANGE_PORT": "0",
+        }
 
     def start(self, *arguments: str, within_s: float = 60.0) -> None:
         """Return when it says that it trades."""
@@ -155,14 +160,30 @@ class PaperProcess:
         rows = self.rows(f"SELECT holder FROM trading_lease WHERE loop = '{loop}' AND expires_at >= now()")
         return rows[0][0] if rows else ""
 
-    def exchange_says(self, path: str) -> Any:
+    def verdict(self) -> dict[str, Any]:
+        """Every invariant of the day so far, over its rows and its exchange's books (see day_verdict)."""
+        answer = subprocess.run(
+            [sys.executable, "-m", "tests.aitrapp_site.day_verdict"],
+            cwd=BASE_DIR,
+            env=self.environ(),
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+        assert answer.returncode == 0, answer.stderr
+        judged: dict[str, Any] = json.loads(answer.stdout)
+        return judged
+
+    def exchange_says(self, path: str, method: str = "GET") -> Any:
         """`data` of one of Kite's routes, or the whole answer of another; None when there is no answer."""
         try:
             login = json.loads((self.var_dir / "exchange_login.json").read_text())
             shared = json.loads((self.var_dir / "paper.environ").read_text())
             token = f"token {login['api_key']}:{login['access_token']}"
             request = urllib.request.Request(
-                shared["EXCHANGE_URL"] + path, headers={"X-Kite-Version": "3", "Authorization": token}
+                shared["EXCHANGE_URL"] + path,
+                headers={"X-Kite-Version": "3", "Authorization": token},
+                method=method,
             )
             with urllib.request.urlopen(request, timeout=2) as reply:
                 body = json.load(reply)

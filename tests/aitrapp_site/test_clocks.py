@@ -68,6 +68,26 @@ def test_market_time_never_runs_back(machine):
     assert late.received_at == TEN + timedelta(seconds=9)
 
 
+def test_at_the_real_pace_the_wait_of_a_frame_in_our_own_queue_does_not_hold_the_clock_up(machine):
+    venue = VenueClocks(TEN, speed=1)
+    venue.stamp(frame_at(TEN + timedelta(seconds=3)))
+    machine.now_s += 2.0
+    came = replace(frame_at(TEN + timedelta(seconds=5)), received_at=venue.market_now())
+    machine.now_s += 0.6
+    venue.stamp(came)
+    assert venue.market_now() == TEN + timedelta(seconds=5.6)
+
+
+def test_at_the_real_pace_a_venue_that_lost_time_is_followed(machine):
+    venue = VenueClocks(TEN, speed=1)
+    venue.stamp(frame_at(TEN + timedelta(seconds=3)))
+    machine.now_s += 3.4
+    late = replace(frame_at(TEN + timedelta(seconds=6)), received_at=venue.market_now())
+    venue.stamp(late)
+    machine.now_s += 0.5
+    assert venue.market_now() == TEN + timedelta(seconds=6.5)
+
+
 def test_a_frame_is_stamped_with_its_exchange_time(machine):
     venue = VenueClocks(TEN, speed=60)
     assert venue.stamp(frame_at(TEN + timedelta(seconds=3))).received_at == TEN + timedelta(seconds=3)

@@ -193,3 +193,9 @@ def test_a_visitor_is_asked_to_sign_in_and_told_no_mode(client):
     answer = client.get(reverse("admin:index"), follow=True)
     assert answer.redirect_chain[0][0].startswith("/admin/login/")
     assert answer.context["environment"] is None
+
+
+def test_a_browser_that_asks_for_the_icon_gets_one_without_logging_in(client):
+    answer = client.get("/favicon.ico")
+    assert (answer.status_code, answer["Content-Type"]) == (200, "image/svg+xml")
+    assert answer.content.startswith(b"<svg")

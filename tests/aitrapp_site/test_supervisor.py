@@ -45,7 +45,7 @@ def run(tmp_path, monkeypatch):
 
 def test_the_projects_procfile_names_every_process_once():
     names = [process.name for process in read_procfile(BASE_DIR / "Procfile")]
-    assert names[:6] == ["web", "strategy", "watcher", "worker", "beat", "exchange"]
+    assert names == ["web", "strategy", "watcher", "worker", "beat", "dead_man", "exchange"]
     assert len(names) == len(set(names))
 
 
@@ -56,14 +56,20 @@ def test_a_line_that_is_no_process_is_named(tmp_path):
         read_procfile(path)
 
 
-def test_the_celery_workers_of_the_procfile_are_forked_and_nothing_else_is():
+def test_the_celery_workers_and_the_dead_man_of_the_procfile_are_forked_and_nothing_else_is():
     forked = {
-        process.name: forking.worker_arguments(process.command)
+        process.name: forking.forked_arguments(process.command)
         for process in read_procfile(BASE_DIR / "Procfile")
     }
     assert forked["watcher"] is not None
-    assert forked["watcher"][:6] == ["-A", "aitrapp_site.celery", "worker", "-n", "watcher@%h", "-Q"]
-    assert [name for name, arguments in forked.items() if arguments] == ["strategy", "watcher", "worker"]
+    assert forked["watcher"][:6] == ["celery", "-A", "aitrapp_site.celery", "worker", "-n", "watcher@%h"]
+    assert forked["dead_man"] == ["manage.py", "dead_man"]
+    assert [name for name, arguments in forked.items() if arguments] == [
+        "strategy",
+        "watcher",
+        "worker",
+        "dead_man",
+    ]
 
 
 def test_a_process_gets_our_variables_and_its_output_is_kept(run):
@@ -93,6 +99,19 @@ def test_a_process_that_dies_is_started_again_after_a_pause_that_grows(run, monk
     Machine.now_s = 102.1
     made.keep(process)
     assert process.starts == 3
+
+
+def test_an_end_is_told_once_and_before_the_process_is_started_again(run):
+    process = Process(name="mortal", command="exit 3")
+    made = run(process)
+    told = []
+    made.ended = lambda pid: told.append((pid, process.pid, process.starts))
+    first = process._child
+    assert first is not None
+    first.wait(10)
+    made.keep(process)
+    made.keep(process)
+    assert told == [(first.pid, None, 1)]
 
 
 def test_whoever_does_not_end_when_asked_is_killed(run):

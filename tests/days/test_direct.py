@@ -14,6 +14,7 @@ from oco.direct import DirectFlatten, Exposure, closing_price, exposures
 from oco.direct_import import BrokenJournal, take_in
 from oco.views import ExitPolicy
 from risk import halt, state
+from tests.days.broker import Trouble
 from tests.days.desk import Day
 from trading.core.enums import ExitReason, GroupState, PauseReason, Role, Side
 
@@ -72,6 +73,36 @@ def test_a_position_whose_stop_is_gone_is_closed_by_an_order_of_its_own(tmp_path
     assert direct(day, tmp_path / "exits.jsonl").run()
     assert (day.net(), day.working()) == (0, [])
     assert [order.quantity for order in day.broker_orders(Role.EXIT)] == [75]
+
+
+def test_a_book_that_lags_is_waited_for_before_anything_is_placed_again(tmp_path):
+    day = Day.opens()
+    day.enters()
+    (stop,) = day.broker_orders(Role.STOP)
+    day.replayed.venue.cancel(stop.order_id, day.now)
+    day.replayed.clocks.move_by_ms(2000)
+    day.replayed.venue.advance(day.now)
+    day.broker.book_stands_still()
+    day.broker.old_positions = day.broker.paper.position_reports()
+    assert not direct(day, tmp_path / "exits.jsonl").run(within_s=5)
+    assert [order.quantity for order in day.broker_orders(Role.EXIT)] == [75]
+    day.broker.book_goes_on()
+    day.broker.old_positions = None
+    assert direct(day, tmp_path / "exits.jsonl").run()
+    assert (day.net(), [order.quantity for order in day.broker_orders(Role.EXIT)]) == (0, [75])
+
+
+def test_a_second_run_never_uses_the_id_of_the_first_again(tmp_path):
+    day = Day.opens()
+    day.enters()
+    (stop,) = day.broker_orders(Role.STOP)
+    day.replayed.venue.cancel(stop.order_id, day.now)
+    day.replayed.clocks.move_by_ms(2000)
+    day.replayed.venue.advance(day.now)
+    day.broker.will(Trouble.REFUSED, Role.EXIT)
+    assert direct(day, tmp_path / "exits.jsonl").run()
+    tags = [line["tag"] for line in lines(tmp_path / "exits.jsonl") if line["state"] == "intent"]
+    assert len(tags) == len(set(tags)) == 2
 
 
 def test_a_position_of_somebody_else_is_left_alone(tmp_path):
@@ -156,6 +187,48 @@ def test_what_was_sent_without_the_database_is_adopted_and_the_day_ends_right(tm
     assert [order.status for order in day.orders(Role.EXIT)] == ["FILLED"]
     assert (day.net(), day.working()) == (0, [])
     assert PauseReason.FLATTEN in state.reasons_off(day.account.pk)
+
+
+def test_an_order_that_closed_two_groups_at_once_never_turns_the_position_round(tmp_path):
+    day = Day.opens()
+    day.enters(stop="24920")
+    for stop in day.broker_orders(Role.STOP):
+        day.replayed.venue.cancel(stop.order_id, day.now)
+    day.replayed.clocks.move_by_ms(2000)
+    day.replayed.venue.advance(day.now)
+    assert direct(day, tmp_path / "exits.jsonl").run()
+    assert [order.quantity for order in day.broker_orders(Role.EXIT)] == [150]
+    take_in(day.desk, tmp_path / "exits.jsonl", ExitPolicy())
+    day.restarts()
+    began = len(day.tape)
+    day.run_for(60)
+    assert {net for _, net, _ in day.tape[began:]} == {0}
+    assert [order.quantity for order in day.broker_orders(Role.EXIT)] == [150]
+    assert [(group.state, group.taken_by_others_quantity) for group in day.groups()] == [("CLOSED", 75)] * 2
+    assert day.working() == []
+
+
+def test_an_entry_that_filled_while_nobody_looked_is_known_before_its_closing_is_taken_in(tmp_path):
+    day = Day.opens()
+    signal = day.sees(stop="24900", target="25300")
+    assert signal is not None
+    day.decides(signal)
+    day.replayed.clocks.move_by_ms(2000)
+    for _ in range(2):
+        frame = day.market.frame_at(day.now)
+        if frame is not None:
+            day.replayed.venue.apply_frame(frame)
+        day.replayed.venue.advance(day.now)
+    assert (day.net(), day.groups()) == (75, [])
+    assert direct(day, tmp_path / "exits.jsonl").run()
+    assert take_in(day.desk, tmp_path / "exits.jsonl", ExitPolicy()) == 1
+    day.restarts()
+    began = len(day.tape)
+    day.run_for(60)
+    assert {net for _, net, _ in day.tape[began:]} == {0}
+    (group,) = day.groups()
+    assert (group.state, group.exit_reason, group.taken_by_others_quantity) == ("CLOSED", "OPERATOR", 0)
+    assert [order.status for order in day.orders(Role.EXIT)] == ["FILLED"]
 
 
 def test_a_line_cut_off_by_a_crash_is_left_out_and_a_broken_one_before_it_is_named(tmp_path):

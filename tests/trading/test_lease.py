@@ -76,6 +76,21 @@ def test_giving_back_a_lost_lease_does_not_take_it_from_its_holder(account):
     assert lease.is_current(holder)
 
 
+def test_the_leases_of_a_dead_process_are_free_at_once_and_no_others(account):
+    dead = lease.take(account.pk, Loop.EXITS, f"exits {lease.process_name(4711)}")
+    alive = lease.take(account.pk, Loop.ENTRIES, f"entries {lease.process_name(14711)}")
+    assert dead is not None
+    assert alive is not None
+    assert lease.release_of_dead(4711) == 1
+    assert (lease.is_current(dead), lease.is_current(alive)) == (False, True)
+    assert not lease.renew(dead)
+    successor = lease.take(account.pk, Loop.EXITS, "exits elsewhere:1")
+    assert successor is not None
+    assert successor.fence == dead.fence + 1
+    assert lease.release_of_dead(4711) == 0
+    assert lease.is_current(successor)
+
+
 def test_who_cannot_have_it_is_told_who_has(account):
     lease.take(account.pk, Loop.ENTRIES, "host-1:4711")
     with pytest.raises(lease.HeldByAnother, match="led by host-1:4711: stop it first"):

@@ -15,7 +15,7 @@ from trading.models import Account, Lease
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-QUICK = Timing(lease_s=0.6, renew_every_s=0.1, pass_limit_s=0.4, idle_s=0.05, try_every_s=0.05, breath_s=0.02)
+QUICK = Timing(lease_s=1.5, renew_every_s=0.1, pass_limit_s=1.0, idle_s=0.05, try_every_s=0.05, breath_s=0.02)
 WAIT_S = 10.0
 
 
@@ -129,7 +129,7 @@ def test_a_standby_makes_no_work_until_the_leader_is_gone(account, loop_of):
     leader = loop_of(first, holder="exits a:1")
     assert first.after.wait(WAIT_S)
     standby = loop_of(second, holder="exits b:2")
-    assert not second.after.wait(3 * QUICK.lease_s)
+    assert not second.after.wait(2 * QUICK.lease_s)
     assert second.fences == []
     assert standby.report()["state"] == LoopState.STANDBY
     leader.stop_and_join(WAIT_S)
