@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help paper memory migrate test check replay simulate reliability flatten burnin-report
+.PHONY: help paper memory migrate test check replay simulate chaos reliability bench-flatten flatten burnin-report
 
 # The first interpreter that runs, is new enough and not too new for the pinned wheels.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
@@ -28,7 +28,7 @@ migrate: $(RUNTIME) ## bring the database up to date
 	@$(PY) manage.py migrate $(ARGS)
 
 test: $(TESTS) ## the whole test suite
-	@$(PY) -m pytest -n 2 $(ARGS)
+	@PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n 4 --dist loadgroup $(ARGS)  # more than cores: three of them mostly wait
 
 check: $(TESTS) ## style, types, import rules, migrations and Django's own checks
 	$(PY) -m ruff check .
@@ -45,8 +45,14 @@ replay: $(RUNTIME) ## replay a recorded day: make replay DAY=2022-03-15 [DATA=fo
 simulate: $(TESTS) ## the fault simulation: make simulate [ARGS="--seeds 40 --jobs 2 --json"]
 	@$(PY) manage.py simulate $(ARGS)
 
+chaos: $(TESTS) ## the kill test on real processes [SEED=1] [MINUTES=1] [ARGS=--json]
+	@$(PY) -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)
+
 reliability: $(TESTS) ## the fault campaign and its defects, written to RELIABILITY.md [SEEDS=2000]
 	@$(PY) manage.py simulate --sheet RELIABILITY.md --seeds $(or $(SEEDS),40) $(ARGS)
+
+bench-flatten: $(TESTS) ## how long a flatten takes, request to verdict [POSITIONS=20] [RUNS=20] [ARGS=--json]
+	@$(PY) -m tests.benchmarks.flatten $(if $(POSITIONS),--positions $(POSITIONS)) $(if $(RUNS),--runs $(RUNS)) $(ARGS)
 
 flatten: $(RUNTIME) ## close every position of ours and take no new one
 	@$(PY) manage.py flatten $(ARGS)
