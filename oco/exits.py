@@ -156,7 +156,7 @@ def _finish(desk: Desk, row: OcoGroup, reason: ExitReason | None) -> None:
             state=GroupState.CLOSED,
             closed_at=now,
             exit_reason=reason or "",
-            exited_quantity=row.entered_quantity - row.taken_by_others_quantity,
+            exited_quantity=min(row.entered_quantity - row.taken_by_others_quantity, row.entered_quantity),
             unprotected_since=None,
         )
         close_trade(desk, row.trade)

@@ -16,7 +16,7 @@ from oco import exits, groups
 from oco.groups import LiveGroup
 from oco.models import Flatten
 from risk import state
-from trading import orders
+from trading import account, orders
 from trading.core import order_states
 from trading.core.clocks import Clocks
 from trading.core.enums import ExitReason, FlattenState, OrderStatus, PauseReason, Role
@@ -129,7 +129,7 @@ def conclude(desk: Desk, row: Flatten, live: Sequence[LiveGroup]) -> bool:
     if any(order.status in waits_for for order in entries):
         return False
     held = _held(desk)
-    executed = orders.executed(desk)
+    executed = account.executed(desk)
     ours = {holding for holding in executed if _covers(row, holding[1])}
     # What is left although our own orders cancel out is somebody else's, once the books have had time to agree.
     left = [holding for holding in ours if holding in held and (is_early or executed[holding])]

@@ -26,8 +26,9 @@ class OcoGroup(models.Model):
     planned_quantity = models.PositiveIntegerField()
     entered_quantity = models.PositiveIntegerField(default=0)
     exited_quantity = models.PositiveIntegerField(default=0)
-    taken_by_others_quantity = models.PositiveIntegerField(
-        default=0, help_text="closed by somebody else's order"
+    taken_by_others_quantity = models.IntegerField(
+        default=0,
+        help_text="closed by somebody else's order; below zero: taken back by one after too much was exited",
     )
     initial_stop_price = PriceField()
     stop_price = PriceField()

@@ -16,7 +16,7 @@ from oco.groups import LiveGroup, of_session
 from oco.models import OcoGroup
 from oco.views import Action, CancelExit, FinishGroup, PlaceExit, RestStop, TakeBack
 from risk import state
-from trading import orders
+from trading import account
 from trading.core.enums import CommandKind, GroupState, OrderStatus, PauseReason, Side
 from trading.core.values import OrderReport, PositionReport
 from trading.desk import Desk
@@ -28,6 +28,8 @@ Holding = tuple[str, str, str]
 BY = "reconciliation"
 #: a group that closed longer ago than this was not closed by somebody else as well
 BOTH_CLOSED_WITHIN = timedelta(minutes=5)
+#: the broker stamps its orders to the second
+STAMPS_TO = timedelta(seconds=1)
 #: the broker's positions may show the past up to this long
 BOOKS_LAG = timedelta(seconds=6)
 
@@ -199,7 +201,7 @@ def _differences(
         ours[holding] = ours.get(holding, 0) + _signed(group)
         exited[holding] = exited.get(holding, 0) + group.view.exited_quantity
     unequal = compare(ours, positions)
-    executed = orders.executed(desk) if unequal else {}
+    executed = account.executed(desk) if unequal else {}
     return [
         Difference(one, *said, executed.get(one, 0), others.get(one, NOTHING), exited[one])
         for one, said in unequal.items()
@@ -246,8 +248,8 @@ class Reconciler:
         corrected = False
         for difference in sure:
             self._pause(desk, difference)
-            corrected |= difference.taken > 0 and _take_from(groups, difference) > 0
-            corrected |= _give_back(groups, difference) > 0
+            given = _give_back(groups, difference)
+            corrected |= given > 0 or (difference.taken > 0 and _take_from(groups, difference) > 0)
             corrected |= _open_what_both_closed(desk, difference, book)
         if corrected:
             self._since = {}
@@ -267,7 +269,7 @@ class Reconciler:
         now: datetime,
     ) -> None:
         """What others did is accounted for once all executions of the order book make the position."""
-        executed = orders.executed(desk) if news else {}
+        executed = account.executed(desk) if news else {}
         for one in news:
             theirs = others.get(one, NOTHING)
             if positions.get(one, 0) == executed.get(one, 0) + theirs.net:
@@ -306,18 +308,19 @@ def _take_from(groups: list[LiveGroup], difference: Difference) -> int:
 
 
 def _give_back(groups: list[LiveGroup], difference: Difference) -> int:
-    """Units booked as taken by others that our own exit had closed: the broker shows the smaller excess."""
-    excess = abs(difference.ours) - abs(difference.broker)
+    """What groups exited too much and the broker does not show: somebody else took it back, or had taken less."""
+    sign = 1 if difference.ours > 0 else -1
+    excess = abs(difference.ours) - max(difference.broker * sign, 0)
     given = 0
     for group in groups:
         if _holding_of(group) != difference.holding or _signed(group) * difference.ours <= 0:
             continue
-        most = min(-group.view.position_quantity, group.row.taken_by_others_quantity, excess - given)
-        if most > 0:
+        share = min(-group.view.position_quantity, excess - given)
+        if share > 0:
             OcoGroup.objects.filter(pk=group.row.pk).update(
-                taken_by_others_quantity=F("taken_by_others_quantity") - most
+                taken_by_others_quantity=F("taken_by_others_quantity") - share
             )
-            given += most
+            given += share
     return given
 
 
@@ -339,6 +342,7 @@ def _open_what_both_closed(desk: Desk, difference: Difference, book: Book) -> bo
             exited_quantity__gt=0,
             closed_at__gte=desk.clocks.market_now() - BOTH_CLOSED_WITHIN,
         )
+        .select_related("entry_order")
         .order_by("-pk")
         .first()
     )
@@ -351,7 +355,7 @@ def _open_what_both_closed(desk: Desk, difference: Difference, book: Book) -> bo
         and (report.exchange.value, report.tradingsymbol, report.product) == difference.holding
         and report.filled_quantity
         and report.side != group.side
-        and group.first_filled_at <= report.order_at <= group.closed_at
+        and group.entry_order.asked_at - STAMPS_TO <= report.order_at <= group.closed_at
     ]
     share = min(abs(difference.broker), group.exited_quantity, sum(one.filled_quantity for one in theirs))
     if not share:

@@ -178,7 +178,8 @@ class GroupView:
     #: cumulative filled quantity of all this group's exit orders less what returns took back, from the same
     #: book as `exit`, never from a slower trade list
     exited_quantity: int
-    #: ours, closed by somebody else: the user's hand, the broker's risk desk, a conversion
+    #: ours, closed by somebody else: the user's hand, the broker's risk desk, a conversion. Below zero: somebody
+    #: else took back what was exited too much
     taken_by_others_quantity: int = 0
     entry_is_working: bool
     #: average entry price

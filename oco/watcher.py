@@ -169,7 +169,7 @@ class OrderWatcher:
             self._limits = state.limits_in_force(self.desk.account.pk).value()
         if self._day_book is None:
             self._day_book = account.day_book(self.desk)
-            self._traded = orders.holdings(self.desk)
+            self._traded = account.holdings(self.desk)
         self._read_at = now
 
     def _follow_new_entries(self, now: datetime) -> None:

@@ -62,6 +62,25 @@ def snapshot(desk: Desk, quotes: Quotes, capital: Decimal) -> AccountSnapshot:
     )
 
 
+def holdings(desk: Desk) -> set[tuple[str, str, str]]:
+    """(exchange, tradingsymbol, product) of everything we asked for in this session."""
+    return set(
+        orders.of_session(desk).values_list("exchange", "tradingsymbol", "product").distinct().order_by()
+    )
+
+
+def executed(desk: Desk) -> dict[tuple[str, str, str], int]:
+    """Signed units our own orders have executed so far, by (exchange, tradingsymbol, product)."""
+    net: dict[tuple[str, str, str], int] = {}
+    rows = orders.of_session(desk).filter(filled_quantity__gt=0)
+    for *names, side, filled in rows.values_list(
+        "exchange", "tradingsymbol", "product", "side", "filled_quantity"
+    ):
+        holding = (names[0], names[1], names[2])
+        net[holding] = net.get(holding, 0) + Side(side).sign * filled
+    return net
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OpenTrade:
     """What an open trade has cost so far: `cash_inr` is received less paid, `held` is signed units."""

@@ -13,7 +13,7 @@ from django.db.models import Q, QuerySet
 from risk.check import Approved
 from trading import changes, sending
 from trading.core import order_states
-from trading.core.enums import CommandKind, CommandOutcome, OrderStatus, OrderType, Role, Side
+from trading.core.enums import CommandKind, CommandOutcome, OrderStatus, OrderType, Role
 from trading.core.values import OrderChange, OrderReport, OrderRequest
 from trading.desk import Desk
 from trading.models import Command, Decision, Order, OrderEvent
@@ -21,6 +21,8 @@ from trading.sending import Answer
 
 #: the places an average is kept to
 AVERAGE = Decimal("0.0001")
+#: a call has ended by then, and its outcome is written
+ANSWERED_WITHIN = timedelta(seconds=15)
 #: an entry whose outcome is unknown keeps its capital and slot this long, then it is LOST (and still watched)
 UNKNOWN_ENTRY_UNTIL = timedelta(seconds=120)
 
@@ -38,23 +40,6 @@ def order_exists(client_order_id: str, status_in: Iterable[str] = ("PLACED", "PA
 def of_session(desk: Desk) -> QuerySet[Order]:
     """All orders of this desk's books."""
     return Order.objects.filter(account=desk.account, session=desk.session, trading_date=desk.trading_date)
-
-
-def holdings(desk: Desk) -> set[tuple[str, str, str]]:
-    """(exchange, tradingsymbol, product) of everything we asked for in this session."""
-    return set(of_session(desk).values_list("exchange", "tradingsymbol", "product").distinct().order_by())
-
-
-def executed(desk: Desk) -> dict[tuple[str, str, str], int]:
-    """Signed units our own orders have executed so far, by (exchange, tradingsymbol, product)."""
-    net: dict[tuple[str, str, str], int] = {}
-    rows = of_session(desk).filter(filled_quantity__gt=0)
-    for *names, side, filled in rows.values_list(
-        "exchange", "tradingsymbol", "product", "side", "filled_quantity"
-    ):
-        holding = (names[0], names[1], names[2])
-        net[holding] = net.get(holding, 0) + Side(side).sign * filled
-    return net
 
 
 def spoken_of(desk: Desk, report: OrderReport) -> QuerySet[Order]:
@@ -219,6 +204,10 @@ def note_absence(desk: Desk, order: Order) -> OrderStatus:
         order.books_without += 1
         status = OrderStatus(order.status)
         waited = desk.clocks.machine_now() - order.asked_machine_at
+        if status is OrderStatus.SUBMITTED and waited > ANSWERED_WITHIN:
+            # Its process ended between the intent and the outcome, and nobody has settled it since.
+            _move(order, OrderStatus.UNKNOWN, who="watcher", why="no outcome was written", now=now)
+            status = OrderStatus.UNKNOWN
         in_doubt = status in (OrderStatus.SUBMITTED, OrderStatus.UNKNOWN)
         if in_doubt and waited > UNKNOWN_ENTRY_UNTIL and order.books_without >= 2:
             why = f"not in {order.books_without} books, {waited.total_seconds():.0f} s after it was asked"

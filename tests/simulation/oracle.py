@@ -204,8 +204,12 @@ class Oracle:
             return
         if line.held == 0:
             line.turned_since = None
-        elif self._counted_s(line.turned_since) > TURNED_S:
-            self.violate("I2", f"{line.spec.tradingsymbol}: {line.held} the wrong way round for {TURNED_S} s")
+            return
+        # A fault that hits the very order that turns it back: nothing may be sent beside it, as everywhere else.
+        is_hit = any(began >= line.turned_since for began, _, _ in self.happened.spans)
+        allowed_s = ANY_FAULTS_S if is_hit else TURNED_S
+        if self._counted_s(line.turned_since) > allowed_s:
+            self.violate("I2", f"{line.spec.tradingsymbol}: {line.held} the wrong way round for {allowed_s} s")
 
     # I4 and I3
 
