@@ -1,6 +1,7 @@
 """What was at stake at the broker at each moment of a day, against the limits. Pure.
 
-Orders count from the second the broker stamps them until they end; positions from fill to fill.
+Orders count from the second the broker stamps them until they end; positions from fill to fill. What somebody else
+trades the other way round nets at the broker, so it takes away from what is at stake.
 """
 
 from collections import Counter, deque
@@ -24,6 +25,8 @@ class _Walk:
     """Positions, entries on their way and rupees at risk as the day goes on."""
 
     held: Counter[Instrument] = field(default_factory=Counter)
+    #: signed units that somebody else holds beside ours
+    others: Counter[Instrument] = field(default_factory=Counter)
     entered: Counter[Instrument] = field(default_factory=Counter)
     risk_inr: dict[Instrument, Decimal] = field(default_factory=dict)
     coming: Counter[Instrument] = field(default_factory=Counter)
@@ -56,6 +59,21 @@ class _Walk:
             self.entered[instrument] += fill.quantity
             away = (fill.price - order.signal_stop_price) * fill.side.sign
             self.risk_inr[instrument] += max(away, Decimal(0)) * fill.quantity
+        if order.role is Role.ENTRY:
+            self._net(instrument)
+
+    def take_other(self, fill: FillReport) -> None:
+        """One execution of somebody else's: it ends or opens their own position first, then closes ours."""
+        instrument = instrument_of(fill)
+        self.others[instrument] += fill.side.sign * fill.quantity
+        self._net(instrument)
+
+    def _net(self, instrument: Instrument) -> None:
+        ours, theirs = self.held[instrument], self.others[instrument]
+        if ours * theirs < 0:
+            units = min(abs(ours), abs(theirs))
+            self.held[instrument] -= units if ours > 0 else -units
+            self.others[instrument] += units if ours > 0 else -units
 
 
 def breaches(facts: DayFacts) -> list[str]:
@@ -70,10 +88,12 @@ def _stakes(facts: DayFacts, books: BrokerBooks) -> Iterator[str]:
     orders = {order.broker_order_id: order for order in facts.orders if order.broker_order_id}
     walk, worst = _Walk(), _Worst()
     for at, kind, subject in _moments(books, orders):
-        if kind == _FILL and isinstance(subject, FillReport):
-            walk.take(subject, orders[subject.broker_order_id])
-        elif isinstance(subject, tuple):
+        if not isinstance(subject, FillReport):
             walk.coming[subject] += 1 if kind == _BEGINS else -1
+        elif order := orders.get(subject.broker_order_id):
+            walk.take(subject, order)
+        else:
+            walk.take_other(subject)
         worst.note("positions", Decimal(walk.positions), at)
         worst.note("trades", Decimal(walk.round_trips), at)
         worst.note("heat", walk.heat_inr, at)
@@ -109,9 +129,7 @@ _Moment = tuple[datetime, int, FillReport | Instrument]
 
 
 def _moments(books: BrokerBooks, orders: dict[str, OrderFact]) -> list[_Moment]:
-    moments: list[_Moment] = [
-        (fill.filled_at, _FILL, fill) for fill in books.fills if fill.broker_order_id in orders
-    ]
+    moments: list[_Moment] = [(fill.filled_at, _FILL, fill) for fill in books.fills]
     for report in books.orders:
         order = orders.get(report.broker_order_id)
         end = ended_at(report)

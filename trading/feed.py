@@ -1,15 +1,20 @@
 """One connection's market and order updates as a loop takes them: in order, stamped with market time."""
 
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Protocol
 
+from risk import state
 from trading.broker.base import SessionExpired
 from trading.broker.kite.venue_clock import VenueState
+from trading.core.enums import PauseReason
 from trading.core.ticks import TickFrame
 from trading.wakeups import Bell
 
 #: what the ticker's thread rings (FRAME for a clock too); an order update rings its order's id behind ORDER
 CONNECTED, FRAME, ORDER, LOGIN_DEAD = "connected", "frame", "order:", "login dead"
+#: nothing heard for so long, though Kite sends a heartbeat every second: there is no market to enter by
+SILENT_S = 5.0
 #: a pass takes at most so many frames, then protects what is open
 FRAMES_A_PASS = 16
 
@@ -70,6 +75,15 @@ class Feed:
 
     def close(self) -> None:
         self._ticker.stop()
+
+
+def note_silence(account_id: int, silent_s: float, *, by: str, now: datetime) -> None:
+    """Entries are off while nothing is heard of the market; the first word lifts it. `silent_s` is machine time."""
+    if silent_s > SILENT_S:
+        why = f"nothing heard of the market for {silent_s:.0f} s, not even a heartbeat"
+        state.turn_off(account_id, PauseReason.FEED, by=by, why=why, now=now)
+    else:
+        state.lift(account_id, PauseReason.FEED, by=by, now=now)
 
 
 def orders_of(rung: list[str]) -> list[str]:

@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 
 from tests.aitrapp_site.paper_process import PaperProcess, wait_for
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
 
 GOODBYE = ["Shutting down AITRAPP", "Trading PAUSED", "OrderWatcher stopped", "Redis bus disconnected"]
 
@@ -51,7 +51,7 @@ def test_it_lives_as_its_operator_expects(paper):
     status, words = paper.try_to_start()
     assert (status, "already runs in this folder" in words) == (2, True), words
 
-    wait_for(lambda: open_positions(paper) >= 4 and resting_stops(paper) >= 4, 60, "protected positions")
+    wait_for(lambda: open_positions(paper) >= 4 and resting_stops(paper) >= 4, 120, "protected positions")
     stops = resting_stops(paper)
     session = paper.exchange_says("/_exchange/state")["venue_session"]
     began_s = time.monotonic()

@@ -1,6 +1,5 @@
 """Lessons section 6, 20: a whole real day through both passes, twice, with its report."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -9,7 +8,7 @@ import pytest
 from django.conf import settings
 from django.db import transaction
 
-from reporting import burnin
+from reporting import burnin, replay
 from reporting.burnin import Report
 from reporting.replay import ReplayedDay, run_day
 from trading.core.order_ids import role_of_tag
@@ -20,9 +19,12 @@ MARKET_DATA = Path(settings.BASE_DIR).parent / "shared" / "market-data"
 DAY = date(2022, 3, 15)
 CRITERIA = 8
 
-pytestmark = pytest.mark.skipif(
-    not MARKET_DATA.is_dir(), reason="the recorded minutes of 2022 are not beside this project"
-)
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.skipif(
+        not MARKET_DATA.is_dir(), reason="the recorded minutes of 2022 are not beside this project"
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -56,11 +58,14 @@ def told(account: Account) -> Told:
 
 
 @pytest.fixture(scope="module")
-def twice(django_db_setup, django_db_blocker) -> Iterator[tuple[Told, Told]]:
-    with django_db_blocker.unblock(), transaction.atomic():
+def twice(django_db_setup, django_db_blocker) -> tuple[Told, Told]:
+    with django_db_blocker.unblock(), transaction.atomic(), pytest.MonkeyPatch.context() as patch:
+        # A lease is renewed from the beginning of its transaction on, and here all is one.
+        patch.setattr(replay, "LEASE_TTL_S", 600.0)
         account = Account.objects.create(name="replay", broker_user="REPLAY")
-        yield told(account), told(account)
+        found = told(account), told(account)
         transaction.set_rollback(True)
+    return found
 
 
 def test_20_a_real_day_gives_a_report_with_every_criterion_named(twice):

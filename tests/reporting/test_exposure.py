@@ -7,7 +7,7 @@ from decimal import Decimal
 from reporting import exposure
 from risk.limits import Limits
 from tests.reporting.day_builders import another, books, clock, day, fill_report, order, order_report, place
-from trading.core.enums import CommandOutcome, OrderStatus, Role
+from trading.core.enums import CommandOutcome, OrderStatus, Role, Side
 
 
 def with_entries(*entries, **changes):
@@ -105,3 +105,53 @@ def test_kites_minute_is_never_exceeded_even_by_a_flatten():
     assert exposure.breaches(day(orders=(order(), order(Role.STOP, commands=many)))) == [
         "401 orders in a minute at 10:05:59, the limit is 400"
     ]
+
+
+def somebody_else(side, quantity, at, symbol="SHARE1"):
+    return fill_report(
+        broker_order_id="HAND",
+        broker_trade_id=f"H{at}",
+        side=side,
+        quantity=quantity,
+        tradingsymbol=symbol,
+        filled_at=clock(at),
+    )
+
+
+def with_hands(*hands):
+    """Two more entries, at 10:25 and 10:40, where one position is allowed at a time, and somebody else's fills."""
+    (row, report, fill), (next_row, next_report, next_fill) = another(1, "10:25:00"), another(2, "10:40:00")
+    fills = sorted(
+        (fill_report(), fill_report(Role.STOP), fill, next_fill, *hands), key=lambda f: f.filled_at
+    )
+    return day(
+        orders=(order(), order(Role.STOP), row, next_row),
+        books=books(
+            orders=(order_report(), order_report(Role.STOP), report, next_report), fills=tuple(fills)
+        ),
+        limits=Limits(open_positions=1, heat_pct=Decimal("1.00"), risk_per_trade_pct=Decimal("1.00")),
+        capital_inr=Decimal("100000"),
+    )
+
+
+def test_what_somebody_else_closed_is_at_stake_no_more():
+    assert exposure.breaches(with_hands(somebody_else(Side.SELL, 50, "10:30:00"))) == []
+
+
+def test_what_somebody_else_left_of_a_position_is_still_at_stake():
+    # 30 of 50 were closed: the 20 left would lose 400.00 beside the next entry's 1,000.00.
+    assert exposure.breaches(with_hands(somebody_else(Side.SELL, 30, "10:30:00"))) == [
+        "2 positions open or on their way at 10:40:00, the limit is 1",
+        "₹1400.00 lost if every stop fills at its trigger at 10:40:00, the limit is 1000.00",
+    ]
+
+
+def test_somebody_elses_own_round_trip_takes_nothing_of_ours_away():
+    own = (somebody_else(Side.BUY, 50, "10:10:00"), somebody_else(Side.SELL, 50, "10:30:00"))
+    assert exposure.breaches(with_hands(*own))[0] == (
+        "2 positions open or on their way at 10:40:00, the limit is 1"
+    )
+
+
+def test_an_entry_against_somebody_elses_position_is_nothing_at_the_broker():
+    assert exposure.breaches(with_hands(somebody_else(Side.SELL, 50, "10:10:00"))) == []

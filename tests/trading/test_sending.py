@@ -73,6 +73,45 @@ def test_the_eleventh_order_in_a_second_waits():
     claim(day, opens_risk=False)
 
 
+def test_a_full_second_says_when_it_has_room_again():
+    day = Day.opens()
+    day.enters()
+    sent(day, 9, 0.25)
+    sent(day, 1, 0.75)
+    now = day.now
+    with pytest.raises(BudgetSpent) as spent:
+        claim(day, opens_risk=False)
+    assert spent.value.again_at == now + timedelta(milliseconds=300)
+
+
+def test_an_order_counts_from_its_answer_on_for_the_next_may_be_quicker_on_its_way():
+    day = Day.opens()
+    day.enters()
+    sent(day, 10, 1.06)
+    claim(day, opens_risk=False)
+    slow = Command.objects.order_by("-pk")[:10]
+    Command.objects.filter(pk__in=[one.pk for one in slow]).update(
+        outcome=CommandOutcome.ACCEPTED,
+        outcome_machine_at=slow[0].intent_machine_at + timedelta(seconds=0.05),
+    )
+    with pytest.raises(BudgetSpent) as spent:
+        claim(day, opens_risk=False)
+    assert spent.value.again_at == day.now + timedelta(milliseconds=40)
+
+
+def test_a_market_clock_that_makes_good_its_lag_in_a_jump_does_not_shorten_the_second():
+    day = Day.opens()
+    day.enters()
+    sent(day, 10, 0.5)
+    Command.objects.filter(purpose="trail").update(intent_at=day.now - timedelta(seconds=2))
+    with pytest.raises(BudgetSpent) as spent:
+        claim(day, opens_risk=False)
+    assert spent.value.again_at == day.now + timedelta(milliseconds=550)
+    ahead = day.now + timedelta(seconds=3)  # the computer's clock was set back since
+    Command.objects.filter(purpose="trail").update(intent_machine_at=ahead)
+    claim(day, opens_risk=False)
+
+
 def test_the_fifth_entry_in_a_second_waits_and_an_exit_does_not():
     day = Day.opens()
     day.enters()

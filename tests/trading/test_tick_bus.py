@@ -100,7 +100,7 @@ def test_with_redis_away_the_loop_does_not_wait_and_readers_get_nothing(publishe
     began_s = time.monotonic()
     for number in range(20):
         publisher.offer(NOW, 100.0 + number)
-    assert time.monotonic() - began_s < 0.2
+    assert time.monotonic() - began_s < 1.0
     assert tick_bus.read_newest(nowhere) is None
 
 

@@ -108,3 +108,40 @@ def test_an_exit_that_executes_after_its_trade_was_closed_is_booked_there_and_pr
     # Units that were sold too much count at the entry price until they are bought back.
     assert trade.gross_inr == sold - trade.entry_value_inr + 75 * (late.price - Decimal("25000.10"))
     assert not trades.close_if_flat(day.desk, trade)
+
+
+def test_what_the_trade_book_never_told_is_estimated_once_and_makes_room_for_the_real_execution():
+    day = Day.opens()
+    day.enters()
+    real = entry_fill(day)
+    Fill.objects.all().delete()
+    Trade.objects.update(entered_quantity=0, entry_value_inr=0)
+    assert trades.fills_missing(day.desk)
+    assert trades.estimate_missing(day.desk) == 1
+    assert trades.estimate_missing(day.desk) == 0
+    estimate = Fill.objects.get()
+    assert (estimate.broker_trade_id, estimate.quantity, estimate.price) == (
+        "book-75",
+        75,
+        Decimal("25000.10"),
+    )
+    trades.apply_fill(day.desk, replace(real, price=Decimal("25000.05")))
+    told = Fill.objects.get()
+    assert (told.broker_trade_id, told.price) == (real.broker_trade_id, Decimal("25000.05"))
+    (trade,) = day.trades()
+    assert (trade.entered_quantity, trade.entry_value_inr) == (75, Decimal("1875003.75"))
+    assert not trades.fills_missing(day.desk)
+
+
+def test_an_estimate_is_priced_by_what_is_missing_after_the_executions_that_were_told():
+    day = Day.opens()
+    day.enters(stop="24920")
+    order = day.orders(Role.ENTRY)[0]
+    (told,) = Fill.objects.all()
+    Fill.objects.update(quantity=75, price=Decimal("25000.00"))
+    Trade.objects.update(entered_quantity=75, entry_value_inr=Decimal("1875000"))
+    assert (told.quantity, order.average_price) == (150, Decimal("25000.1000"))
+    assert trades.estimate_missing(day.desk) == 1
+    estimate = Fill.objects.get(broker_trade_id="book-150")
+    assert (estimate.quantity, estimate.price) == (75, Decimal("25000.20"))
+    assert day.trades()[0].entered_quantity == 150

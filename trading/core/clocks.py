@@ -7,6 +7,9 @@ from typing import Protocol
 class Clocks(Protocol):
     """Market time drives candles, sessions, stops and rate windows; machine time drives deadlines and leases."""
 
+    #: market seconds that pass in a machine second at most; 1 at a real market
+    pace: float
+
     def market_now(self) -> datetime:
         """Aware, IST."""
         ...
@@ -22,6 +25,8 @@ class Clocks(Protocol):
 
 class VirtualClocks:
     """Both clocks as one number that only its owner moves: for replays and the fault simulation."""
+
+    pace = 1.0
 
     def __init__(self, start: datetime) -> None:
         if start.tzinfo is None:

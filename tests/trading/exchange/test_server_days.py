@@ -63,23 +63,23 @@ def seconds_for(frames, ticker):
 def test_who_never_announced_himself_is_never_waited_for(fast):
     with fast.ticker() as ticker:
         subscribe(ticker)
-        assert seconds_for(40, ticker) < 2.0
+        assert seconds_for(40, ticker) < 5.0  # 10 s with a wait for each
 
 
 def test_above_the_markets_speed_a_frame_waits_for_the_acknowledgement_of_the_last(fast):
     with fast.ticker() as ticker:
         subscribe(ticker, "strategy")
-        # 250 ms a frame; the first of the four may already be under way
-        assert seconds_for(4, ticker) > 0.7
+        # 250 ms a frame; the first ones may already be under way
+        assert seconds_for(6, ticker) > 0.7
         seen = frame_time_s(next_frame(ticker))
         began = time.monotonic()
         for _ in range(40):
             say(ticker, "ack", seen)
             seen = frame_time_s(next_frame(ticker))
-        assert time.monotonic() - began < 2.0
+        assert time.monotonic() - began < 5.0
     with fast.ticker() as other:
         subscribe(other)
-        assert seconds_for(4, other) > 0.7, "the role that went away was not waited for"
+        assert seconds_for(6, other) > 0.7, "the role that went away was not waited for"
 
 
 def test_a_day_waits_for_its_participants_before_the_first_frame(tmp_path):

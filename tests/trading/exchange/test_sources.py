@@ -180,11 +180,11 @@ def test_a_replayed_day_passes_an_idle_venue_quickly():
         venue_session="s",
     )
     frames = list(source.frames(venue.first_extreme))
-    began = time.perf_counter()
+    began = time.process_time()
     for frame in frames:
         venue.apply_frame(frame)
     assert len(frames) == 7_500
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
 
 
 def test_the_same_seed_makes_the_same_day_and_another_seed_another():
@@ -243,10 +243,10 @@ def test_shares_stop_at_the_closing_auction_and_futures_at_their_close():
 
 
 def test_a_synthetic_day_is_made_quickly():
-    began = time.perf_counter()
+    began = time.process_time()
     frames = sum(1 for _ in SyntheticSource(date(2026, 11, 23), seed=5).frames(whatever))
     assert frames == 7_700
-    assert time.perf_counter() - began < 4  # 2 s is the aim on an idle machine
+    assert time.process_time() - began < 4  # 2 s is the aim on an idle machine
 
 
 @pytest.mark.parametrize(

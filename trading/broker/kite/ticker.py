@@ -10,8 +10,8 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from threading import Condition, Event, Lock, Thread
 from typing import Any
@@ -115,7 +115,7 @@ class Ticker:
         self._arrived = Condition()  # guards _frames
         self._taken_on = 0
         self._taken_exchange_s = 0
-        self._clock: tuple[int, VenueState] | None = None
+        self._clock: tuple[int, VenueState, float] | None = None
         self._last_message_s = clocks.monotonic_s()
         self.connections = 0
         self.dropped_frames = 0
@@ -186,12 +186,19 @@ class Ticker:
             return None
 
     def take_clock(self) -> VenueState | None:
-        """What the exchange said last of its session and market time, once; None when it said nothing new."""
+        """What the exchange said last of its session and market time, once; None when it said nothing new.
+
+        At the real pace its time went on while the word waited to be taken, and `market_at` with it.
+        """
         told, self._clock = self._clock, None
         if told is None:
             return None
-        self._note_taken(told[0], int(told[1].market_at.timestamp()))
-        return told[1]
+        connection_number, state, heard_s = told
+        self._note_taken(connection_number, int(state.market_at.timestamp()))
+        if state.speed > 1:
+            return state
+        waited = timedelta(seconds=(self._clocks.monotonic_s() - heard_s) * state.speed)
+        return replace(state, market_at=state.market_at + waited)
 
     def acknowledge(self) -> None:
         """Tell an exchange that waits for it (see `KiteEnvironment.paces_frames`) that the frame taken last
@@ -306,7 +313,8 @@ class Ticker:
 
     def _hear_clock(self, told: Any) -> None:
         try:
-            self._clock = (self.connections, venue_clock.venue_state(told))
+            state = venue_clock.venue_state(told)
+            self._clock = (self.connections, state, self._clocks.monotonic_s())
         except parse.UnreadableRow as problem:
             log.warning("ticker_clock_unreadable", problem=str(problem))
         else:
