@@ -64,13 +64,16 @@ class Trouble:
 
 @dataclass(slots=True)
 class Troubles:
-    """All of a run. An oracle asks `between` and `last_over`."""
+    """All of a run. An oracle asks `between`, `any_began_since` and `last_over`."""
 
     all: list[Trouble] = field(default_factory=list)
 
     def between(self, start: datetime, end: datetime) -> list[Trouble]:
         """Those whose time overlaps a span."""
         return [one for one in self.all if one.at <= end and (one.over is None or one.over >= start)]
+
+    def any_began_since(self, moment: datetime) -> bool:
+        return any(one.at >= moment for one in self.all)
 
     def last_over(self) -> datetime | None:
         return max((one.over or one.at for one in self.all), default=None)
