@@ -18,7 +18,7 @@ LONGEST_WAIT: Final = timedelta(seconds=5)
 class MachineClocks:
     """Market time is the computer's own: at PRODUCTION and SANDBOX, and for edges that only write down when."""
 
-    pace = 1.0
+    market_time_jumps = False
 
     def market_now(self) -> datetime:
         return datetime.now(IST)
@@ -42,7 +42,8 @@ class VenueClocks(MachineClocks):
 
     def __init__(self, market_at: datetime, speed: float) -> None:
         """`speed` is market seconds per machine second."""
-        self.pace = speed
+        self._speed = speed
+        self.market_time_jumps = speed <= 1
         self._lock = Lock()
         self._base = market_at.astimezone(IST)
         self._base_s = time.monotonic()
@@ -52,9 +53,9 @@ class VenueClocks(MachineClocks):
     def market_now(self) -> datetime:
         with self._lock:
             elapsed_s = time.monotonic() - self._base_s
-            if self.pace > 1:
+            if self._speed > 1:
                 elapsed_s = min(elapsed_s, LONGEST_STEP_S)
-            ahead = min(timedelta(seconds=elapsed_s * self.pace), self._step)
+            ahead = min(timedelta(seconds=elapsed_s * self._speed), self._step)
             self._newest = max(self._newest, self._base + ahead)
             return self._newest
 
@@ -80,10 +81,10 @@ class VenueClocks(MachineClocks):
 
     def _wait_of(self, frame: TickFrame) -> timedelta:
         waited = self.market_now() - frame.received_at
-        is_known = self.pace <= 1 and timedelta(0) < waited < LONGEST_WAIT
+        is_known = self.market_time_jumps and timedelta(0) < waited < LONGEST_WAIT
         return waited if is_known else timedelta(0)
 
     def _take(self, moment: datetime, waited: timedelta = timedelta(0)) -> None:
         if moment >= self._base:
-            self._base, self._base_s = moment, time.monotonic() - waited.total_seconds() / self.pace
+            self._base, self._base_s = moment, time.monotonic() - waited.total_seconds() / self._speed
             self._newest = max(self._newest, moment)

@@ -25,11 +25,6 @@ DEADLINE_S = 0.5
 SECOND = timedelta(milliseconds=1050)
 #: how long an order was on its way, as far as it is known
 _WAY = Coalesce(F("outcome_machine_at") - F("intent_machine_at"), timedelta(0))
-#: when the broker has counted an order at the latest: at its answer, in market and in machine time
-COUNTED = {
-    "counted_at": ExpressionWrapper(F("intent_at") + _WAY, output_field=DateTimeField()),
-    "counted_machine_at": ExpressionWrapper(F("intent_machine_at") + _WAY, output_field=DateTimeField()),
-}
 
 
 class BudgetSpent(Exception):
@@ -67,21 +62,23 @@ def claim(desk: Desk, *, opens_risk: bool, uses_all: bool = False) -> None:
     now = desk.clocks.market_now()
     sent = Command.objects.filter(order__account=desk.account, order__session=desk.session)
     limits = state.limits_in_force(desk.account.pk).value()
-    second = _in_the_last_second(desk)
-    recent = sent.filter(intent_at__gt=now - timedelta(minutes=1)).annotate(**COUNTED)
+    counted_at, clock = ("intent_at", now)
+    if desk.clocks.market_time_jumps:
+        counted_at, clock = ("intent_machine_at", desk.clocks.machine_now())
+    # What is on its way may be quicker than what went before, so an order counts from its answer on.
+    counted = ExpressionWrapper(F(counted_at) + _WAY, output_field=DateTimeField())
+    second = Q(counted__gt=clock - SECOND)
+    recent = sent.filter(intent_at__gt=now - timedelta(minutes=1)).annotate(counted=counted)
     count = recent.aggregate(
         minute=Count("pk"),
         second=Count("pk", filter=second),
-        oldest=Min("counted_at", filter=second),
-        oldest_machine=Min("counted_machine_at", filter=second),
+        oldest=Min("counted", filter=second),
         entries=Count("pk", filter=second & Q(order__role=Role.ENTRY)),
     )
     if count["second"] >= limits.orders_per_s:
         raise BudgetSpent(
             f"{limits.orders_per_s} orders in the last second: the broker would refuse the next",
-            again_at=now
-            + max(count["oldest"] - now, count["oldest_machine"] - desk.clocks.machine_now())
-            + SECOND,
+            again_at=now + (count["oldest"] + SECOND - clock),
         )
     if opens_risk and count["entries"] >= limits.entries_per_s:
         raise BudgetSpent(f"{limits.entries_per_s} entries in the last second: the rest is kept for exits")
@@ -90,18 +87,6 @@ def claim(desk: Desk, *, opens_risk: bool, uses_all: bool = False) -> None:
     today = sent.filter(order__trading_date=desk.trading_date)
     if opens_risk and today.count() >= limits.orders_per_day:
         raise BudgetSpent(f"{limits.orders_per_day} orders today: the rest is kept for exits")
-
-
-def _in_the_last_second(desk: Desk) -> Q:
-    """Orders that count now, from their answer on: what is on its way may be quicker than what went before.
-
-    At the real pace machine time is asked as well: market time that was told late makes good its lag in a jump.
-    """
-    in_market = Q(counted_at__gt=desk.clocks.market_now() - SECOND)
-    if desk.clocks.pace > 1:
-        return in_market
-    machine_now = desk.clocks.machine_now()
-    return in_market | Q(counted_machine_at__gt=machine_now - SECOND, counted_machine_at__lte=machine_now)
 
 
 def carry_out(desk: Desk, call: Callable[[], str | None], *, opens_risk: bool, intent_s: float) -> Answer:

@@ -17,6 +17,7 @@ from trading.broker.paper import PaperBroker
 from trading.core.clocks import VirtualClocks
 from trading.core.enums import Role
 from trading.core.values import FillReport, OrderChange, OrderReport, OrderRequest, PositionReport
+from trading.exchange.orders import KiteStatus
 from trading.exchange.rules import Latency, VenueRefusal
 
 Answer = TypeVar("Answer")
@@ -56,6 +57,8 @@ class Weather:
     burst_until: datetime | None = None
     token_dead: bool = False
     is_healed: bool = False
+    #: orders executed whole that the order book calls cancelled
+    odd_order_ids: set[str] = field(default_factory=set)
     #: (from, until) in which the broker refused all of ours
     refusing: list[tuple[datetime, datetime]] = field(default_factory=list)
 
@@ -127,6 +130,9 @@ class FaultyBroker(PaperBroker):
 
     def order_reports(self) -> list[OrderReport]:
         rows = self._fetch("order book", lambda at: self._sim.order_rows_as_of(at))
+        for row in rows:
+            if row["order_id"] in self._weather.odd_order_ids:
+                row["status"] = KiteStatus.CANCELLED.value
         return _sure(self._orders.read(rows, self._today()))
 
     def order_history(self, broker_order_id: str) -> list[OrderReport]:

@@ -2,11 +2,12 @@
 
 import os
 import shutil
+import signal
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from multiprocessing import get_context
@@ -21,6 +22,9 @@ TWICE_EVERY: Final = 100
 HEALTHY_EVERY: Final = 20
 MINUTES_A_SEED: Final = 36
 MINIMUM_FAULTS: Final = 3
+#: a seed takes seconds; one with a defect that has taken so long goes round in circles
+SEED_LASTS_S: Final = 300.0
+CRASHED: Final = "CRASHED"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -140,39 +144,60 @@ def play(job: Job) -> Answer:
     return Answer(job, result, first.log.lines)
 
 
+class Lane:
+    """One process with a database of its own. `renew` replaces it, whatever state it is in."""
+
+    def __init__(self, environment: dict[str, str], database_url_of: Callable[[str], str], name: str) -> None:
+        self._environment = environment
+        self._url_of = database_url_of
+        self._name = name
+        self._begun = 0
+        self._begin()
+
+    def submit(self, job: Job) -> Future[Answer]:
+        return self._pool.submit(play, job)
+
+    def renew(self) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(self._pid, signal.SIGKILL)
+        self.end()
+        self._begin()
+
+    def end(self) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def _begin(self) -> None:
+        self._begun += 1
+        environment = self._environment | {"DATABASE_URL": self._url_of(f"{self._name}_{self._begun}")}
+        context = get_context("spawn")
+        self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=_prepare, initargs=(environment,))
+        self._pid = self._pool.submit(os.getpid).result()
+
+
 @contextmanager
-def lanes(count: int) -> Iterator[list[ProcessPoolExecutor]]:
+def lanes(count: int) -> Iterator[list[Lane]]:
     """`count` processes, each with a database of its own on one private server that goes away afterwards."""
     from aitrapp_site import embedded
     from aitrapp_site.server_folders import folders_of
 
     data_dir = Path(tempfile.mkdtemp(prefix="aitrapp-simulation-", dir="/tmp"))
     data_dir.chmod(0o755)
-    context = get_context("spawn")
-    pools: list[ProcessPoolExecutor] = []
+    environment = {"AITRAPP_VAR_DIR": str(data_dir), "AITRAPP_LOG_DIR": str(data_dir / "logs")}
     try:
         with embedded.use_servers(data_dir, throwaway=True):
-            url = folders_of(data_dir).database_url_of
-            for lane in range(count):
-                environment = {
-                    "DATABASE_URL": url(f"simulation_{lane + 1}"),
-                    "AITRAPP_VAR_DIR": str(data_dir),
-                    "AITRAPP_LOG_DIR": str(data_dir / "logs"),
-                }
-                pools.append(
-                    ProcessPoolExecutor(1, mp_context=context, initializer=_prepare, initargs=(environment,))
-                )
-            yield pools
-            for pool in pools:
-                pool.shutdown(cancel_futures=True)
+            url_of = folders_of(data_dir).database_url_of
+            made = [Lane(environment, url_of, f"simulation_{number}") for number in range(1, count + 1)]
+            yield made
+            for lane in made:
+                lane.end()
         embedded.wait_until_stopped(data_dir, timeout_s=20)
     finally:
         shutil.rmtree(data_dir, ignore_errors=True)
 
 
-def run(jobs: Sequence[Job], pools: Sequence[ProcessPoolExecutor]) -> Iterator[Answer]:
+def run(jobs: Sequence[Job], among: Sequence[Lane]) -> Iterator[Answer]:
     """Run jobs on all lanes; answers come as seeds end."""
-    waiting = [pools[place % len(pools)].submit(play, job) for place, job in enumerate(jobs)]
+    waiting = [among[place % len(among)].submit(job) for place, job in enumerate(jobs)]
     for future in as_completed(waiting):
         yield future.result()
 
@@ -180,8 +205,8 @@ def run(jobs: Sequence[Job], pools: Sequence[ProcessPoolExecutor]) -> Iterator[A
 def run_all(jobs: Sequence[Job], count: int, heard: Callable[[Answer], None]) -> Sheet:
     """A whole campaign on `count` processes."""
     sheet = Sheet()
-    with lanes(min(count, max(len(jobs), 1))) as pools:
-        for answer in run(jobs, pools):
+    with lanes(min(count, max(len(jobs), 1))) as made:
+        for answer in run(jobs, made):
             sheet.add(answer)
             heard(answer)
     return sheet
@@ -190,32 +215,62 @@ def run_all(jobs: Sequence[Job], count: int, heard: Callable[[Answer], None]) ->
 def catch_mutants(
     names: Iterable[str],
     seeds: int,
-    pools: Sequence[ProcessPoolExecutor],
+    among: Sequence[Lane],
     heard: Callable[[dict[str, Any]], None],
 ) -> list[dict[str, Any]]:
-    """For each deliberate defect the first seed whose oracle saw it; None within `seeds` seeds: not caught."""
+    """For each deliberate defect the first seed that showed it; None within `seeds` seeds: not caught.
+
+    A seed shows a defect when it ends well without it, and with it breaks an invariant, raises, or never ends.
+    """
     from tests.simulation import mutants
 
     found = []
+    ends_well: dict[int, bool] = {}
     for name in names:
-        caught: dict[str, Any] = {
-            "name": name,
-            "undoes": mutants.MUTANTS[name].undoes,
-            "caught": False,
-            "seed": None,
-        }
-        numbers = list(mutants.MUTANTS[name].first_seeds) + list(range(1, seeds + 1))
-        for start in range(0, len(numbers), len(pools)):
-            part = [Job(seed=seed, mutant=name) for seed in numbers[start : start + len(pools)]]
-            hits = [answer for answer in run(part, pools) if answer.result.violations]
-            if hits:
-                first = min(hits, key=lambda answer: answer.job.seed)
-                _, invariant, what = first.result.violations[0]
-                caught |= {"caught": True, "seed": first.job.seed, "by": invariant, "what": what}
+        mutant = mutants.MUTANTS[name]
+        caught: dict[str, Any] = {"name": name, "undoes": mutant.undoes, "caught": False, "seed": None}
+        first = [seed for seed in mutant.first_seeds if seed <= seeds]
+        numbers = first + [seed for seed in range(1, seeds + 1) if seed not in first]
+        for start in range(0, len(numbers), len(among)):
+            part = [Job(seed=seed, mutant=name) for seed in numbers[start : start + len(among)]]
+            shown = _first_shown(part, among, ends_well)
+            if shown:
+                seed, invariant, what = shown
+                caught |= {"caught": True, "seed": seed, "by": invariant, "what": what}
                 break
         found.append(caught)
         heard(caught)
     return found
+
+
+def _first_shown(
+    jobs: Sequence[Job], among: Sequence[Lane], ends_well: dict[int, bool]
+) -> tuple[int, str, str] | None:
+    """(seed, invariant, sentence) of the first of these seeds that a defect spoils, one job a lane at most."""
+    waiting = [(lane, job, lane.submit(job)) for lane, job in zip(among, jobs, strict=False)]
+    for lane, job, ended in [(lane, job, _ending(lane, future)) for lane, job, future in waiting]:
+        if ended is None:
+            continue
+        if job.seed not in ends_well:
+            plain = replace(job, mutant="")
+            ends_well[job.seed] = _ending(lane, lane.submit(plain)) is None
+        if ends_well[job.seed]:
+            return (job.seed, *ended)
+    return None
+
+
+def _ending(lane: Lane, future: Future[Answer]) -> tuple[str, str] | None:
+    """What is wrong with how a seed ended: an invariant and a sentence. None: nothing."""
+    error: BaseException | None
+    try:
+        error = future.exception(timeout=SEED_LASTS_S)
+    except TimeoutError:
+        error = TimeoutError(f"no end within {SEED_LASTS_S:.0f} s")
+    if error is not None:
+        lane.renew()
+        return CRASHED, f"{type(error).__name__}: {error}"
+    violations = future.result().result.violations
+    return violations[0][1:] if violations else None
 
 
 def _prepare(environment: dict[str, str]) -> None:

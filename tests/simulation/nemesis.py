@@ -7,17 +7,24 @@ from typing import TYPE_CHECKING, Any
 from oco import flatten
 from oco.models import Flatten
 from risk import state
+from risk.models import EntriesOff
 from tests.simulation import market as paths
 from tests.simulation.rates import PROMISED, Fault
 from trading.core.enums import ExitReason, OrderType, Product, Side
+from trading.core.order_ids import role_of_tag
 from trading.core.values import InstrumentSpec
-from trading.exchange.orders import VenueOrder
+from trading.exchange.orders import KiteStatus, VenueOrder
 from trading.exchange.rules import VenueRefusal
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
 MINUTE = 60.0
+#: how many of the operator's flattens are pressed while an entry is on its way, and how soon after it left
+WITH_AN_ENTRY = 0.4
+ENTRY_TRAVELS_S = 0.6
+#: what the operator is told of an odd row
+ODD_ROW = "an order that is FILLED cannot become CANCELED"
 #: troubles come in this span of a seed, in seconds from its start
 TROUBLES = (1.5 * MINUTE, (paths.MINUTES - 3.5) * MINUTE)
 
@@ -42,6 +49,7 @@ class Nemesis:
         self.world = world
         self.stream = Random(f"{world.seed}/nemesis")
         self.operator = Random(f"{world.seed}/operator")
+        self._awaits_entry = 0
 
     def plan_all(self) -> None:
         rates, world = self.world.rates, self.world
@@ -66,9 +74,12 @@ class Nemesis:
             self._some_time(lambda: self._hand(is_close=False))
         for _ in range(rates.square_offs):
             self._some_time(self._square_off)
+        for _ in range(rates.odd_rows):
+            self._some_time(self._show_odd_row)
         for _ in range(rates.flattens):
             moment = paths.OPENS + timedelta(seconds=self.operator.uniform(*TROUBLES))
-            world.stage.at(moment, lambda: self.press_flatten(is_drill=True))
+            with_entry = self.operator.random() < WITH_AN_ENTRY
+            world.stage.at(moment, self._await_entry if with_entry else self._drill)
 
     def _some_time(self, act: "object") -> None:
         moment = paths.OPENS + timedelta(seconds=self.stream.uniform(*TROUBLES))
@@ -119,6 +130,27 @@ class Nemesis:
         self.world.weather.token_dead = False
         self.world.trace("operator: logged in")
 
+    def _show_odd_row(self) -> None:
+        """The order book calls an order of ours cancelled that was executed whole, for a while."""
+        world = self.world
+        done = [
+            order.order_id
+            for order in world.venue.orders.values()
+            if order.status is KiteStatus.COMPLETE and role_of_tag(order.tag)
+        ]
+        if not done:
+            world.stage.after(5, self._show_odd_row) if world.is_troubled else None
+            return
+        world.weather.odd_order_ids.add(self.stream.choice(done))
+        self._note(Fault.ODD_ROW, 0)
+        world.stage.after(self.stream.uniform(20, 60), self._set_row_right)
+
+    def _set_row_right(self) -> None:
+        """The operator was called for it, sees that the row is right again and lets entries go on."""
+        self.world.weather.odd_order_ids.clear()
+        called = EntriesOff.objects.filter(account=self.world.account, lifted_at=None, why__contains=ODD_ROW)
+        called.update(lifted_at=self.world.stage.now, lifted_by="operator")
+
     def _step_clock(self) -> None:
         clocks = self.world.stage.clocks
         clocks.step = timedelta(seconds=self.stream.uniform(-2, 2))
@@ -153,6 +185,13 @@ class Nemesis:
         except VenueRefusal as refusal:
             world.trace(f"the user's order was refused: {refusal.message}")
 
+    def close_what_is_the_users(self) -> None:
+        """In a healed world nobody else holds anything beside us: that keeps entries off, and rightly so."""
+        for line in self.world.oracle.lines.values():
+            if line.others:
+                side = Side.SELL if line.others > 0 else Side.BUY
+                self._by_hand(request_of(line.spec, abs(line.others), side))
+
     def _square_off(self) -> None:
         world = self.world
         if not world.oracle.is_open and world.is_troubled:
@@ -178,6 +217,19 @@ class Nemesis:
             self._note(Fault.ZOMBIE, 10)
 
     # the operator
+
+    def _await_entry(self) -> None:
+        self._awaits_entry += 1
+
+    def entry_leaves(self) -> None:
+        """An entry is being sent: an operator who waited for one presses before its answer is known."""
+        if self._awaits_entry and self.world.is_troubled:
+            self._awaits_entry -= 1
+            self.world.stage.after(self.operator.uniform(0, ENTRY_TRAVELS_S), self._drill)
+            self.world.weather.coming += self.operator.choice(([], [Fault.STALL], [Fault.LATE_CALL]))
+
+    def _drill(self) -> None:
+        self.press_flatten(is_drill=True)
 
     def press_flatten(self, *, is_drill: bool) -> None:
         """The kill switch; twice with some chance. In a drill the operator lets entries go on after the verdict."""

@@ -175,6 +175,9 @@ class Oracle:
             self.surprise(execution.spec.tradingsymbol)
         if role is Role.ENTRY:
             self.entry_fills += 1
+            if self.is_latched:
+                # It was on its way when all was flat: what it opens is closed like the rest.
+                self.flatten_asked = self.flatten_asked or self.now()
             if held * change < 0:
                 self._wrong(line, f"an entry of {change} filled against {held} held")
             self._net(line)
@@ -206,10 +209,11 @@ class Oracle:
             line.turned_since = None
             return
         # A fault that hits the very order that turns it back: nothing may be sent beside it, as everywhere else.
-        is_hit = any(began >= line.turned_since for began, _, _ in self.happened.spans)
-        allowed_s = ANY_FAULTS_S if is_hit else TURNED_S
+        allowed_s = ANY_FAULTS_S if self.happened.any_began_since(line.turned_since) else TURNED_S
         if self._counted_s(line.turned_since) > allowed_s:
-            self.violate("I2", f"{line.spec.tradingsymbol}: {line.held} the wrong way round for {allowed_s} s")
+            self.violate(
+                "I2", f"{line.spec.tradingsymbol}: {line.held} the wrong way round for {allowed_s} s"
+            )
 
     # I4 and I3
 

@@ -17,6 +17,7 @@ class Fault(StrEnum):
     TOO_MANY = "429 burst"
     STALL = "call stalls"
     BOOK_LAG = "books lag"
+    ODD_ROW = "a book row that cannot be"
     ODD_QUANTITY = "modified quantity not the total"
     UPDATE_DROPPED = "update dropped"
     UPDATE_DOUBLED = "update doubled"
@@ -37,7 +38,7 @@ class Fault(StrEnum):
 
 
 #: told, but no trouble by themselves: they do not excuse a position without a stop
-MILD = frozenset({Fault.UPDATE_DOUBLED, Fault.DOUBLED_PASS, Fault.FLATTEN, Fault.CLOCK})
+MILD = frozenset({Fault.UPDATE_DOUBLED, Fault.DOUBLED_PASS, Fault.FLATTEN, Fault.CLOCK, Fault.ODD_ROW})
 #: what the seed's three promised faults are chosen from
 PROMISED = (
     Fault.CALL_LOST,
@@ -81,6 +82,7 @@ class Rates:
     hand_trades: int = 0
     square_offs: int = 0
     flattens: int = 0
+    odd_rows: int = 0
 
     @classmethod
     def healthy(cls, seed: int) -> "Rates":
@@ -124,6 +126,7 @@ class Rates:
             hand_trades=rarely(0.2),
             square_offs=rarely(0.1),
             flattens=stream.choice((0, 1, 1, 2)),
+            odd_rows=rarely(0.15),
         )
 
 
@@ -145,6 +148,9 @@ class Happened:
     def between(self, start: datetime, end: datetime) -> list[Fault]:
         """Faults whose time overlaps a span."""
         return [fault for began, over, fault in self.spans if began <= end and over >= start]
+
+    def any_began_since(self, moment: datetime) -> bool:
+        return any(began >= moment for began, _, _ in self.spans)
 
     def last_over(self) -> datetime | None:
         return max((over for _, over, _ in self.spans), default=None)

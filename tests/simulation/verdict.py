@@ -5,15 +5,14 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from oco.models import OcoGroup
+from oco.models import Flatten, OcoGroup
 from reporting import invariants, queries
 from risk import state
 from tests.simulation import market as paths
-from tests.simulation.rates import Fault
 from trading import signals
 from trading.broker.paper import PaperBroker
 from trading.core import order_states
-from trading.core.enums import GroupState, OrderStatus, Side
+from trading.core.enums import ExitReason, GroupState, OrderStatus, Side
 from trading.core.order_ids import plan_client_id, role_of_tag
 from trading.core.values import Score, Setup
 from trading.exchange.orders import KiteStatus
@@ -69,6 +68,16 @@ def entries_still_off(world: "World") -> Iterator[tuple[str, str]]:
         yield "I10", f"entries are still off: {', '.join(sorted(left))}"
 
 
+def closed_unasked(world: "World") -> Iterator[tuple[str, str]]:
+    """I6: everything of ours is closed by the operator's choice or the day's loss, never by a process of its own."""
+    for row in Flatten.objects.filter(session=world.session).exclude(reason=ExitReason.DAILY_LOSS):
+        if row.asked_by != "operator":
+            yield (
+                "I6",
+                f"{row.asked_by} closed everything at {row.asked_at:%H:%M:%S}, which nobody had asked for",
+            )
+
+
 def ids_of_tomorrow(world: "World") -> Iterator[tuple[str, str]]:
     """I1: the same plan on the next day is another plan."""
     row = Signal.objects.filter(session=world.session).first()
@@ -94,10 +103,10 @@ def day_problems(world: "World") -> Iterator[tuple[str, str]]:
     """I1, I3, I5, I7 and I8 over the whole run, from rows and the broker's books together."""
     broker = PaperBroker(world.venue, world.stage.clocks, seed=0, latency=Latency(mean_ms=0))
     facts = queries.day_facts(world.account, world.session, paths.DAY, broker, now=world.stage.now)
-    others_closed = any(world.happened.by_kind[fault] for fault in (Fault.HAND_CLOSE, Fault.SQUARE_OFF))
+    # What the account has, not what our decisions took it for.
+    facts = replace(facts, capital_inr=world.account.paper_capital_inr)
     for rule in invariants.RULES:
-        # Risk is added up from our own fills: what others closed would count as held for ever.
-        if rule in JUDGED_LIVE or (rule is invariants.limits_kept and others_closed):
+        if rule in JUDGED_LIVE:
             continue
         for sentence in rule(facts):
             name, _, what = sentence.partition(": ")

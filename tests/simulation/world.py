@@ -146,6 +146,8 @@ class World:
         """A command leaves for the broker."""
         self.trace(name)
         self.oracle.sending(role)
+        if role is Role.ENTRY:
+            self.nemesis.entry_leaves()
         actor = self.stage.current
         both: tuple[Process, ...] = (self.strategist, self.watcher)
         for process in both:
@@ -228,6 +230,7 @@ class World:
         self._run_until(self.heals_at + CONVERGED_AFTER)
         self._judge(verdict.unresolved(self))
         self._judge(verdict.entries_still_off(self))
+        self._judge(verdict.closed_unasked(self))
         fills = self.oracle.entry_fills
         self._run_until(self.heals_at + timedelta(minutes=5))
         if self.oracle.entry_fills == fills:
@@ -342,6 +345,7 @@ class World:
         self.weather.token_dead = False
         self.weather.burst_until = None
         self.trace("all is well")
+        self.nemesis.close_what_is_the_users()
         self.nemesis.resume()
 
     def _end(self) -> None:

@@ -7,8 +7,8 @@ from typing import Protocol
 class Clocks(Protocol):
     """Market time drives candles, sessions, stops and rate windows; machine time drives deadlines and leases."""
 
-    #: market seconds that pass in a machine second at most; 1 at a real market
-    pace: float
+    #: market time runs at the real pace but is told by words that may come late, so a second of it may be short
+    market_time_jumps: bool
 
     def market_now(self) -> datetime:
         """Aware, IST."""
@@ -26,7 +26,7 @@ class Clocks(Protocol):
 class VirtualClocks:
     """Both clocks as one number that only its owner moves: for replays and the fault simulation."""
 
-    pace = 1.0
+    market_time_jumps = False
 
     def __init__(self, start: datetime) -> None:
         if start.tzinfo is None:
