@@ -1,4 +1,4 @@
-"""A few seeds of the fault simulation in every test run; `manage.py simulate` runs as many as one likes."""
+"""Two seeds of the fault simulation in every test run; `.ci/run` plays forty, `manage.py simulate` as many as one likes."""
 
 from functools import cache
 
@@ -17,9 +17,8 @@ def played(seed, *, is_healthy=False):
     return campaign.play(Job(seed=seed, is_healthy=is_healthy))
 
 
-@pytest.mark.parametrize("seed", [2, 4])
-def test_no_fault_breaks_a_promise(seed):
-    result = played(seed).result
+def test_no_fault_breaks_a_promise():
+    result = played(4).result
     assert result.violations == ()
     assert result.entries >= 3
     assert sum(result.faults.values()) >= 3
@@ -36,7 +35,7 @@ def test_without_faults_a_position_has_its_stop_within_five_seconds_and_a_flatte
 
 def test_the_same_seed_comes_out_the_same_twice_and_another_does_not():
     assert campaign.play(Job(seed=4)).result.digest == played(4).result.digest
-    assert played(4).result.digest != played(2).result.digest
+    assert played(4).result.digest != played(20, is_healthy=True).result.digest
 
 
 def test_one_stream_more_shifts_nothing_elsewhere():
@@ -52,10 +51,10 @@ def test_a_deliberate_defect_is_seen():
 
 def test_a_sheet_adds_seeds_up_and_names_the_weakest():
     sheet = Sheet()
-    for seed in (2, 4):
-        sheet.add(played(seed))
+    sheet.add(played(4))
+    sheet.add(played(20, is_healthy=True))
     shown = sheet.as_json()
     assert shown["seeds"] == 2
     assert shown["market_hours"] == 1.2
-    assert shown["minima"]["entries"] <= shown["entries"] / 2
+    assert shown["minima"]["entries"] == played(4).result.entries
     assert shown["violations"] == []
