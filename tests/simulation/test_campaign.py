@@ -1,4 +1,4 @@
-"""Two seeds of the fault simulation in every test run; `.ci/run` plays forty, `manage.py simulate` as many as one likes."""
+"""Two seeds of the fault simulation in every test run; `.ci/run` plays forty, `manage.py simulate` any number."""
 
 from functools import cache
 
