@@ -1,9 +1,11 @@
 """One run of the whole system on paper, from its first process to its last."""
 
+import json
 import secrets
 import shlex
 import socket
 import time
+import urllib.request
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -95,6 +97,7 @@ class PaperRun:
         self._account: Account = paper.paper_account()
         self._operator = paper.operator(settings.VAR_DIR)
         self._reported = set(BurninDay.objects.values_list("pk", flat=True))
+        self._run = secrets.token_hex(6)
         self._looked_s = 0.0
         self._days_reported = 0
         for process in processes:
@@ -103,7 +106,7 @@ class PaperRun:
                     self._exchange_port,
                     settings.VAR_DIR / "exchange",
                     self._account,
-                    secrets.token_hex(6),
+                    self._run,
                 )
                 process.command += " " + shlex.join(words)
         self._variables = self._environ()
@@ -163,7 +166,8 @@ class PaperRun:
     def _missing(self) -> list[str]:
         """Who is not at work yet: the exchange, the web, and a leader of this run for each loop."""
         missing = []
-        if not _listens("127.0.0.1", self._exchange_port):
+        # Two that start in the same moment may both have found the port free; only one of them got it.
+        if not self._is_own_exchange():
             missing.append("exchange")
         if not _listens(self._web_host, self.options.port):
             missing.append("web")
@@ -174,6 +178,14 @@ class PaperRun:
             if not holder or int(holder.rpartition(":")[2]) not in pids:
                 missing.append(f"{loop.lower()} loop")
         return missing
+
+    def _is_own_exchange(self) -> bool:
+        address = f"http://127.0.0.1:{self._exchange_port}/_exchange/state"
+        try:
+            with urllib.request.urlopen(address, timeout=1) as reply:
+                return bool(json.load(reply).get("run") == self._run)
+        except (OSError, ValueError):
+            return False
 
     def _welcome(self, took_s: float) -> str:
         market = self.options.market + (f" {self.options.day}" if self.options.day else "")

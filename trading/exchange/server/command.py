@@ -201,6 +201,7 @@ async def _serve(
     floor = Floor(
         market=options.market, speed=options.speed, logins=logins, day=opened.day, journal=opened.journal
     )
+    floor.run = options.run
     floor.keep_logins()
     feed = Feed(floor)
     config = uvicorn.Config(

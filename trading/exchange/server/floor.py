@@ -26,6 +26,8 @@ class Floor:
         #: something happened that the running day may have waited for
         self.changed = asyncio.Event()
         self.is_last_day = False
+        #: the launcher's name of its run: by it a launcher knows its own exchange from another's on its port
+        self.run = ""
         self.open(day, journal)
 
     def open(self, day: MarketDay, journal: Journal) -> None:
@@ -92,6 +94,7 @@ class Floor:
             "phase": self.day.phase(now),
             "acknowledges": self.is_paced,
             "is_last_day": self.is_last_day,
+            "run": self.run,
             "is_over": now >= self.day.ends_at,
             "description": self.day.source.describe(),
         }
