@@ -73,5 +73,5 @@ $(RUNTIME): requirements.txt | $(PY)
 
 $(TESTS): tests/requirements.txt $(RUNTIME) | $(PY)
 	@echo "Installing the test tools"
-	@$(PIP) -r tests/requirements.txt
+	@$(PIP) --no-compile -r tests/requirements.txt
 	@touch $@

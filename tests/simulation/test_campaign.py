@@ -33,9 +33,8 @@ def test_without_faults_a_position_has_its_stop_within_five_seconds_and_a_flatte
     assert max(result.flatten_s) <= 2
 
 
-def test_the_same_seed_comes_out_the_same_twice_and_another_does_not():
-    assert campaign.play(Job(seed=4)).result.digest == played(4).result.digest
-    assert played(4).result.digest != played(20, is_healthy=True).result.digest
+def test_of_each_hundred_seeds_one_is_played_twice_and_must_come_out_the_same():
+    assert [job.seed for job in campaign.jobs_of(1, 300) if job.is_twice] == [1, 101, 201]
 
 
 def test_one_stream_more_shifts_nothing_elsewhere():
