@@ -30,8 +30,8 @@ class BrokenJournal(ValueError):
 def take_in(desk: Desk, journal: Path, policy: ExitPolicy) -> int:
     """Adopt the closing orders of `journal`, mark what they close, keep entries latched off; returns how many.
 
-    The books are read first: an entry may have filled while nobody looked. An order has one group; one that closed
-    more than any single group holds is no row, what it executed is booked as taken by others.
+    The books are read first: an entry may have filled while nobody looked. An order has one group: one that closes
+    more than any single group holds is the largest's, and what the others held moves there with it.
 
     The file is renamed when everything of it is in rows; run again after a crash it adopts nothing twice.
     Modifications and cancels need no row: the broker's book shows what became of them.
@@ -42,7 +42,6 @@ def take_in(desk: Desk, journal: Path, policy: ExitPolicy) -> int:
     now = desk.clocks.market_now()
     read = books.read_all(desk, frozenset())
     books.follow(desk, read.changed, policy)
-    executed = {report.tag: report.filled_quantity for report in read.reports}
     state.turn_off(desk.account.pk, PauseReason.FLATTEN, by="direct", why="flattened directly", now=now)
     placed = _placements(journal)
     live = groups.live(desk, policy)
@@ -52,12 +51,13 @@ def take_in(desk: Desk, journal: Path, policy: ExitPolicy) -> int:
             if orders.of_session(desk).filter(client_order_id=line["client_order_id"]).exists():
                 continue
             mine = [group for group in live if _closes(line, group)]
+            if not mine:
+                log.error("direct order %s closes no group of ours", line["client_order_id"])
+                continue
             found = _group_of(mine, held, line["quantity"])
-            if found is not None:
-                _adopt(desk, line, found)
-                held[found.row.pk] -= line["quantity"]
-            else:
-                _book_as_taken(mine, held, line, executed.get(line["tag"], 0))
+            _move_to(found, mine, held, line["quantity"])
+            _adopt(desk, line, found)
+            held[found.row.pk] -= line["quantity"]
         for group in live:
             groups.ask_to_close(group, ExitReason.OPERATOR)
     journal.rename(journal.with_name(f"{journal.stem}-{now:%Y%m%d-%H%M%S}{journal.suffix}"))
@@ -89,11 +89,23 @@ def _closes(line: dict[str, Any], group: LiveGroup) -> bool:
     )
 
 
-def _group_of(mine: list[LiveGroup], held: Mapping[int, int], quantity: int) -> LiveGroup | None:
-    """The group that holds just that many units, else the largest that holds more; None when none holds them."""
+def _group_of(mine: list[LiveGroup], held: Mapping[int, int], quantity: int) -> LiveGroup:
+    """The group that holds just that many units, else the largest."""
     exact = [group for group in mine if held[group.row.pk] == quantity]
-    large = [group for group in mine if held[group.row.pk] > quantity]
-    return max(exact or large, key=lambda group: held[group.row.pk], default=None)
+    return max(exact or mine, key=lambda group: held[group.row.pk])
+
+
+def _move_to(group: LiveGroup, mine: list[LiveGroup], held: dict[int, int], quantity: int) -> None:
+    """What an order closes beyond its own group is taken from the others and given to it: the sum stays."""
+    for other in mine:
+        share = min(quantity - held[group.row.pk], held[other.row.pk])
+        if other is group or share <= 0:
+            continue
+        for pk, change in ((other.row.pk, share), (group.row.pk, -share)):
+            OcoGroup.objects.filter(pk=pk).update(
+                taken_by_others_quantity=F("taken_by_others_quantity") + change
+            )
+            held[pk] -= change
 
 
 def _adopt(desk: Desk, line: dict[str, Any], group: LiveGroup) -> None:
@@ -104,18 +116,6 @@ def _adopt(desk: Desk, line: dict[str, Any], group: LiveGroup) -> None:
         entry=group.row.entry_order,
         group_number=group.row.number,
         why="sent while the database was away",
-    )
-
-
-def _book_as_taken(mine: list[LiveGroup], held: dict[int, int], line: dict[str, Any], executed: int) -> None:
-    left = executed
-    for pk in (group.row.pk for group in mine):
-        share = min(left, held[pk])
-        OcoGroup.objects.filter(pk=pk).update(taken_by_others_quantity=F("taken_by_others_quantity") + share)
-        held[pk] -= share
-        left -= share
-    log.error(
-        "direct order %s spans groups: %s units booked as taken", line["client_order_id"], executed - left
     )
 
 

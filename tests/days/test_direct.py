@@ -36,6 +36,14 @@ def lines(journal: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in journal.read_text().splitlines()]
 
 
+def lose_stops(day: Day) -> None:
+    """Every stop is gone at the exchange, and nobody here has looked since."""
+    for stop in day.broker_orders(Role.STOP):
+        day.replayed.venue.cancel(stop.order_id, day.now)
+    day.replayed.clocks.move_by_ms(2000)
+    day.replayed.venue.advance(day.now)
+
+
 def test_two_groups_are_closed_by_their_own_stops_and_nothing_rests(tmp_path):
     day = Day.opens()
     day.enters(stop="24920")
@@ -78,10 +86,7 @@ def test_a_position_whose_stop_is_gone_is_closed_by_an_order_of_its_own(tmp_path
 def test_a_book_that_lags_is_waited_for_before_anything_is_placed_again(tmp_path):
     day = Day.opens()
     day.enters()
-    (stop,) = day.broker_orders(Role.STOP)
-    day.replayed.venue.cancel(stop.order_id, day.now)
-    day.replayed.clocks.move_by_ms(2000)
-    day.replayed.venue.advance(day.now)
+    lose_stops(day)
     day.broker.book_stands_still()
     day.broker.old_positions = day.broker.paper.position_reports()
     assert not direct(day, tmp_path / "exits.jsonl").run(within_s=5)
@@ -95,10 +100,7 @@ def test_a_book_that_lags_is_waited_for_before_anything_is_placed_again(tmp_path
 def test_a_second_run_never_uses_the_id_of_the_first_again(tmp_path):
     day = Day.opens()
     day.enters()
-    (stop,) = day.broker_orders(Role.STOP)
-    day.replayed.venue.cancel(stop.order_id, day.now)
-    day.replayed.clocks.move_by_ms(2000)
-    day.replayed.venue.advance(day.now)
+    lose_stops(day)
     day.broker.will(Trouble.REFUSED, Role.EXIT)
     assert direct(day, tmp_path / "exits.jsonl").run()
     tags = [line["tag"] for line in lines(tmp_path / "exits.jsonl") if line["state"] == "intent"]
@@ -171,10 +173,7 @@ def test_what_was_sent_without_the_database_is_adopted_and_the_day_ends_right(tm
     day = Day.opens()
     day.enters()
     journal = tmp_path / "exits.jsonl"
-    (stop,) = day.broker_orders(Role.STOP)
-    day.replayed.venue.cancel(stop.order_id, day.now)
-    day.replayed.clocks.move_by_ms(2000)
-    day.replayed.venue.advance(day.now)
+    lose_stops(day)
     assert direct(day, journal).run()
     assert take_in(day.desk, journal, ExitPolicy()) == 1
     assert take_in(day.desk, journal, ExitPolicy()) == 0
@@ -192,10 +191,7 @@ def test_what_was_sent_without_the_database_is_adopted_and_the_day_ends_right(tm
 def test_an_order_that_closed_two_groups_at_once_never_turns_the_position_round(tmp_path):
     day = Day.opens()
     day.enters(stop="24920")
-    for stop in day.broker_orders(Role.STOP):
-        day.replayed.venue.cancel(stop.order_id, day.now)
-    day.replayed.clocks.move_by_ms(2000)
-    day.replayed.venue.advance(day.now)
+    lose_stops(day)
     assert direct(day, tmp_path / "exits.jsonl").run()
     assert [order.quantity for order in day.broker_orders(Role.EXIT)] == [150]
     take_in(day.desk, tmp_path / "exits.jsonl", ExitPolicy())
@@ -204,7 +200,13 @@ def test_an_order_that_closed_two_groups_at_once_never_turns_the_position_round(
     day.run_for(60)
     assert {net for _, net, _ in day.tape[began:]} == {0}
     assert [order.quantity for order in day.broker_orders(Role.EXIT)] == [150]
-    assert [(group.state, group.taken_by_others_quantity) for group in day.groups()] == [("CLOSED", 75)] * 2
+    assert [(group.state, group.exit_reason) for group in day.groups()] == [("CLOSED", "OPERATOR")] * 2
+    # One order is one group's: what it closed of the other has moved there, and the trade's result is its fills.
+    assert [group.taken_by_others_quantity for group in day.groups()] == [-75, 75]
+    assert [(order.status, order.filled_quantity) for order in day.orders(Role.EXIT)] == [("FILLED", 150)]
+    (trade,) = day.trades()
+    assert (trade.entered_quantity, trade.exited_quantity) == (150, 150)
+    assert trade.gross_inr == trade.exit_value_inr - trade.entry_value_inr
     assert day.working() == []
 
 
