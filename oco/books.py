@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from django.db import IntegrityError
 
@@ -22,6 +23,9 @@ from trading.desk import Desk
 from trading.models import Fill, Order, Trade
 
 log = logging.getLogger(__name__)
+
+#: the trade book may be behind the order book this long, machine time, before its fills are estimated
+TRADE_BOOK_LAGS = timedelta(seconds=10)
 
 #: what Kite answers of an order it does not know; anything else says that the read itself failed
 NOT_FOUND = frozenset({400, 404})
@@ -129,6 +133,18 @@ def read_fills(desk: Desk) -> int:
     for trade in trades.of_session(desk).filter(closed_at=None):
         _close_if_done(desk, trade)
     return count
+
+
+def watch_lag(desk: Desk, since: datetime) -> datetime | None:
+    """Machine time since which the trade book lags behind the order book; None when it does not.
+
+    After a while what it has not told is estimated.
+    """
+    if not trades.fills_missing(desk):
+        return None
+    if desk.clocks.machine_now() - since >= TRADE_BOOK_LAGS:
+        trades.estimate_missing(desk)
+    return since
 
 
 def _apply_fill(desk: Desk, report: FillReport) -> Fill | None:

@@ -12,7 +12,7 @@ from datetime import timedelta
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
-from oco import exits, groups
+from oco import exits, groups, plan
 from oco.groups import LiveGroup
 from oco.models import Flatten
 from risk import state
@@ -33,6 +33,8 @@ LATCHES = {
 #: the broker has these and will say more of them soon; a verdict waits for it, but not for ever
 PENDING = frozenset({OrderStatus.PENDING_NEW, OrderStatus.PENDING_MODIFY, OrderStatus.PENDING_CANCEL})
 ANSWERS_COME_WITHIN = timedelta(seconds=1.5)
+#: a verdict comes before groups are finished and trades priced, for so long, machine time
+VERDICT_FIRST = timedelta(seconds=3)
 
 
 def request(
@@ -95,14 +97,19 @@ def begin(desk: Desk, row: Flatten, live: Sequence[LiveGroup]) -> None:
 
 def _mark(desk: Desk, row: Flatten, live: Sequence[LiveGroup]) -> None:
     now = desk.clocks.market_now()
+    mine = [group for group in live if _covers(row, group.row.entry_order.tradingsymbol)]
     if row.state == FlattenState.REQUESTED:
-        mine = [group for group in live if _covers(row, group.row.entry_order.tradingsymbol)]
         symbols = {group.row.entry_order.tradingsymbol for group in mine if group.view.position_quantity > 0}
         row.state, row.started_at, row.positions_at_start = FlattenState.RUNNING, now, len(symbols)
         row.save(update_fields=["state", "started_at", "positions_at_start"])
-    for group in live:
-        if _covers(row, group.row.entry_order.tradingsymbol):
-            groups.ask_to_close(group, ExitReason(row.reason))
+    for group in mine:
+        groups.ask_to_close(group, ExitReason(row.reason))
+
+
+def comes_first(desk: Desk, rows: Sequence[Flatten]) -> bool:
+    """Whether a flatten was asked for just now: closing and looking come before what only keeps our own rows."""
+    since = desk.clocks.machine_now() - VERDICT_FIRST
+    return any(row.finished_at is None and row.asked_machine_at > since for row in rows)
 
 
 def stop_late(
@@ -121,7 +128,8 @@ def conclude(desk: Desk, row: Flatten, live: Sequence[LiveGroup]) -> bool:
 
     FLAT only when no entry is in flight or unknown; with one, FLAT_BUT_WATCHING: it may still arrive.
     """
-    if any(_covers(row, group.row.entry_order.tradingsymbol) for group in live):
+    mine = [group for group in live if _covers(row, group.row.entry_order.tradingsymbol)]
+    if not all(plan.is_out(group.view) for group in mine):
         return False
     entries = _entries_coming(desk, row)
     is_early = desk.clocks.machine_now() - row.asked_machine_at < ANSWERS_COME_WITHIN

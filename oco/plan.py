@@ -53,6 +53,7 @@ __all__ = [
     "allocate_fills",
     "finish_reason",
     "is_covered",
+    "is_out",
     "next_actions",
     "problems",
     "split_quantity",
@@ -103,12 +104,7 @@ def _step_when_flat(group: GroupView, policy: ExitPolicy, now: datetime) -> Acti
     if exit_order is not None and exit_order.is_working:
         is_due = _may_cancel(exit_order, policy, now)
         return CancelExit(client_order_id=exit_order.client_order_id) if is_due else None
-    orders = (*group.exits_unknown, *((exit_order,) if exit_order else ()))
-    # An order nobody has seen may still reach the exchange: the group stays until each is closed or declared
-    # lost.
-    if group.entry_is_working or not all(order.is_closed for order in orders):
-        return None
-    return FinishGroup(reason=finish_reason(group))
+    return FinishGroup(reason=finish_reason(group)) if is_out(group) else None
 
 
 def _step_when_turned(
@@ -361,6 +357,16 @@ def _closing_reason(group: GroupView) -> ExitReason:
     if exit_order is not None and exit_order.role is Role.STOP and exit_order.filled_quantity > 0:
         return _stop_reason(group)
     return ExitReason.UNPROTECTED
+
+
+def is_out(group: GroupView) -> bool:
+    """Whether nothing is held and nothing can change that.
+
+    An order nobody has seen may still reach the exchange: each must be closed or declared lost.
+    """
+    orders = (*group.exits_unknown, *((group.exit,) if group.exit else ()))
+    is_still = not group.entry_is_working and all(order.is_closed for order in orders)
+    return is_still and group.position_quantity == 0
 
 
 def is_covered(group: GroupView) -> bool:

@@ -19,10 +19,10 @@ from oco.models import Flatten
 from oco.problems import ProblemWatch
 from oco.reading import ReadingPlan
 from oco.reconciliation import Holding, Reconciler
-from oco.views import ExitPolicy, MarketView
+from oco.views import ExitPolicy, FinishGroup, MarketView
 from risk import state
 from risk.limits import Limits
-from trading import account, orders, trades
+from trading import account, orders
 from trading.account import DayBook
 from trading.broker.base import BrokerError
 from trading.core import order_states
@@ -43,8 +43,6 @@ log = logging.getLogger(__name__)
 SOON = timedelta(milliseconds=250)
 #: more orders than this are read as one whole book: a flatten of many positions is one call, not one each
 ONE_BY_ONE = 2
-#: the trade book may be behind the order book this long, machine time, before its fills are estimated
-TRADE_BOOK_LAGS = timedelta(seconds=10)
 #: what the books said is acted on for so long, machine time
 KNOWLEDGE_LASTS = timedelta(seconds=3)
 
@@ -90,6 +88,8 @@ class OrderWatcher:
     _traded: set[Holding] = field(default_factory=set)
     #: machine time since which the order book has shown more executed than the trade book has told
     _lacks_fills_since: datetime | None = None
+    #: market time at which the order rate has room for what waits
+    _room_at: datetime | None = None
     _problems: ProblemWatch = field(default_factory=ProblemWatch)
     #: pks of orders whose news no group has followed yet; a pass that is given up half-way loses none
     _changed: set[int] = field(default_factory=set)
@@ -121,24 +121,27 @@ class OrderWatcher:
     def run_pass(self) -> WatchPass:
         """Bring our books up to the broker's, then keep every position protected and the day on time, once."""
         done = WatchPass()
+        self._room_at = None
         self._refresh()
         self._read_books(done)
         self._run_day(done)
         self._stop_what_must_end(done)
         self._protect(done)
-        self._read_trades(done)
         for row in self._flattens:
-            if flatten.conclude(self.desk, row, self.live):
-                done.flattens_finished += 1
-                self._read_at = None
+            done.flattens_finished += flatten.conclude(self.desk, row, self.live)
+        if done.flattens_finished:
+            self._read_at = None
+            self._refresh()
+            self._protect(done)
+        if not flatten.comes_first(self.desk, self._flattens):
+            self._read_trades(done)
         return done
 
     def next_due(self) -> datetime | None:
         """Machine time at which the next pass is due if nothing wakes it before."""
-        now = self.desk.clocks.machine_now()
+        now, market_now = self.desk.clocks.machine_now(), self.desk.clocks.market_now()
         if self._read_at is None or self._flattens or any(not group.is_calm for group in self.live):
-            return now + SOON
-        market_now = self.desk.clocks.market_now()
+            return now + min(SOON, max(self._room_at - market_now, timedelta(0)) if self._room_at else SOON)
         market_moments = [row.due_at for row in self._pending_rows[:1]]
         # One that has rested long enough waits for the answer to its cancel.
         market_moments += [
@@ -234,7 +237,7 @@ class OrderWatcher:
         if self._lacks_fills_since is None:
             return
         done.fills_applied += books.read_fills(self.desk)
-        self._watch_lag(self.desk.clocks.machine_now())
+        self._lacks_fills_since = books.watch_lag(self.desk, self._lacks_fills_since)
         self._day_book = None
         self._read_at = None
         self._refresh()
@@ -246,15 +249,6 @@ class OrderWatcher:
         if is_unsettled or any(group.view.exits_unknown for group in self.live):
             return reading.ALERT
         return reading.CALM if self.live or self._entries else reading.IDLE
-
-    def _watch_lag(self, now: datetime) -> None:
-        """The trade book may lag behind the order book; after a while what it has not told is estimated."""
-        if not trades.fills_missing(self.desk):
-            self._lacks_fills_since = None
-            return
-        self._lacks_fills_since = self._lacks_fills_since or now
-        if now - self._lacks_fills_since >= TRADE_BOOK_LAGS:
-            trades.estimate_missing(self.desk)
 
     def _reconcile(self, book: BookRead, *, is_calm: bool) -> None:
         """Positions as second witness. `is_calm`: nothing of ours is under way that could explain a difference."""
@@ -280,7 +274,7 @@ class OrderWatcher:
             self._cancel_tired_entries(done)
         except BudgetSpent as error:
             log.warning("cancels wait for the order rate: %s", error)
-            self._read_at = None
+            self._read_at, self._room_at = None, error.again_at
 
     def _watch_daily_loss(self) -> None:
         """Realised and open result against the limit; reaching it latches entries off and closes everything."""
@@ -339,7 +333,7 @@ class OrderWatcher:
                 self._act(group, view, done)
             except BudgetSpent as error:
                 log.warning("exits wait for the order rate: %s", error)
-                self._read_at = None
+                self._read_at, self._room_at = None, error.again_at
                 return
 
     def _act(self, group: LiveGroup, view: MarketView, done: WatchPass) -> None:
@@ -349,6 +343,8 @@ class OrderWatcher:
                 # Somebody else may have closed it: a new exit would turn it round. The next look tells.
                 self.reads.read_all_now(now)
                 self._read_at = None
+                continue
+            if isinstance(action, FinishGroup) and flatten.comes_first(self.desk, self._flattens):
                 continue
             self._book = None
             exits.perform(self.desk, group, action)
