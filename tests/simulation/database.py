@@ -23,16 +23,11 @@ class Seams:
         self.is_away = False
         self.statements = 0
 
-    def adopt_thread(self) -> None:
-        """Let the calling thread use this connection: only who has the baton does."""
-        connections["default"] = connections_of(self._connection)
-
     @contextmanager
     def installed(self) -> Iterator[None]:
-        """Watch the connection of this thread."""
+        """Watch the one connection."""
         own = self._connection = connections["default"]
         own.ensure_connection()
-        own.inc_thread_sharing()
         commit = own.commit
         own.commit = lambda: self._commit(commit)  # type: ignore[method-assign]  # seams around the real one
         try:
@@ -40,7 +35,6 @@ class Seams:
                 yield
         finally:
             del own.__dict__["commit"]
-            own.dec_thread_sharing()
 
     def _commit(self, commit: Callable[[], None]) -> None:
         try:
@@ -65,11 +59,6 @@ class Seams:
         if is_own_commit:
             self._seam("after commit")
         return answer
-
-
-def connections_of(own: Any) -> Any:
-    """The connection itself, under a name that says that it is shared."""
-    return own
 
 
 def prepare_statements() -> None:

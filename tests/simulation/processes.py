@@ -60,7 +60,7 @@ class Process:
         """A new process takes the lease and makes its work."""
         self.inbox.clear()
         self.is_ready = False
-        actor = Actor(self.world.stage, self.kind.lower(), self.world.adopt_thread, self._died)
+        actor = Actor(self.world.stage, self.kind.lower(), self._died)
         self.world.actors.append(actor)
         self.actor = actor
         self._hand(actor, self._make_ready)

@@ -1,14 +1,15 @@
 """Who acts when: events in (time, sequence) order on one virtual clock, and actors that may be in the middle of a call.
 
-Each actor has a thread of its own, but only the holder of the baton runs: a call to the broker that takes seven
-seconds lets everybody else go on, as separate processes would, and the same seed still gives the same run.
+Each actor is a greenlet, so only the holder of the baton runs: a call to the broker that takes seven seconds lets
+everybody else go on, as separate processes would, and the same seed still gives the same run.
 """
 
 import heapq
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from threading import Lock, Thread
+
+from greenlet import getcurrent, greenlet
 
 from trading.core.clocks import VirtualClocks
 
@@ -39,27 +40,18 @@ class Event:
 
 
 class Actor:
-    """One process of the program. `on_start` runs first on its thread, `on_end` hears that it is gone."""
+    """One process of the program. `on_end` hears that it is gone."""
 
-    def __init__(
-        self,
-        stage: "Stage",
-        name: str,
-        on_start: Callable[[], None],
-        on_end: Callable[["Actor"], None],
-    ) -> None:
+    def __init__(self, stage: "Stage", name: str, on_end: Callable[["Actor"], None]) -> None:
         self.name = name
         self.is_killed = False
         self.is_busy = False
         self.failure: BaseException | None = None
         self._stage = stage
-        self._on_start = on_start
         self._on_end = on_end
         self._job: Callable[[], None] | None = None
-        self._go = Lock()
-        self._go.acquire()
-        self._thread = Thread(target=self._run, name=name, daemon=True)
-        self._thread.start()
+        self._self = greenlet(self._run)
+        self._giver = getcurrent()
 
     def give(self, job: Callable[[], None]) -> None:
         """Run a job until it ends or waits in a call. The job handles its own exceptions."""
@@ -71,16 +63,15 @@ class Actor:
 
     def resume(self) -> None:
         before, self._stage.current = self._stage.current, self
-        self._go.release()
-        self._stage.back.acquire()
+        self._giver = getcurrent()
+        self._self.switch()
         self._stage.current = before
         if self.failure is not None:
             raise self.failure
 
     def wait(self) -> None:
-        """On the actor's own thread: give the baton back until `resume`. Raises SimulatedCrash when killed."""
-        self._stage.back.release()
-        self._go.acquire()
+        """On the actor's own side: give the baton back until `resume`. Raises SimulatedCrash when killed."""
+        self._giver.switch()
         if self.is_killed:
             raise SimulatedCrash
 
@@ -88,11 +79,8 @@ class Actor:
         """End it where it stands; what it had in memory is gone."""
         self.is_killed = True
         self.resume()
-        self._thread.join()
 
     def _run(self) -> None:
-        self._go.acquire()
-        self._on_start()
         while not self.is_killed:
             if self._job is not None:
                 try:
@@ -105,10 +93,10 @@ class Actor:
             self.is_busy = False
             if self.is_killed:
                 break
-            self._stage.back.release()
-            self._go.acquire()
+            self._giver.switch()
         self._on_end(self)
-        self._stage.back.release()
+        # The baton goes to who gave it last, not to who made this actor.
+        self._self.parent = self._giver
 
 
 class Stage:
@@ -117,8 +105,6 @@ class Stage:
     def __init__(self, clocks: SteppedClocks) -> None:
         self.clocks = clocks
         self.current: Actor | None = None
-        self.back = Lock()
-        self.back.acquire()
         self.world_next: Callable[[], datetime | None] = lambda: None
         self.world_step: Callable[[], None] = lambda: None
         self._events: list[Event] = []

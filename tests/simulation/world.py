@@ -168,9 +168,6 @@ class World:
         now = self.stage.now
         self.oracle.refusing.append((now, now + timedelta(seconds=span_s)))
 
-    def adopt_thread(self) -> None:
-        self.seams.adopt_thread()
-
     def ring_watcher(self) -> None:
         self.watcher.wake()
 

@@ -6,12 +6,15 @@ import sys
 from argparse import ArgumentTypeError
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+if TYPE_CHECKING:
+    from tests.simulation.campaign import Answer
 
 BAD_USAGE, VIOLATED = 2, 3
 #: a mutant must be caught within so many seeds
@@ -74,13 +77,24 @@ class Command(BaseCommand):
         jobs = campaign.jobs_of(options["start"], options["seeds"] or SEEDS)
         with _progress() as progress:
             task = progress.add_task("seeds", total=len(jobs))
-            sheet = campaign.run_all(jobs, options["jobs"], lambda _: progress.advance(task))
+
+            def heard(answer: campaign.Answer) -> None:
+                progress.advance(task)
+                self._warn(answer)
+
+            sheet = campaign.run_all(jobs, options["jobs"], heard)
         found = sheet.as_json()
         self.stdout.write(
             json.dumps(found, ensure_ascii=False, indent=1) if options["json"] else _text(found)
         )
         if found["violations"]:
             sys.exit(VIOLATED)
+
+    def _warn(self, answer: "Answer") -> None:
+        """A violation is told when it is seen; a long campaign is not waited for."""
+        for at, invariant, what in answer.result.violations:
+            self.stderr.write(f"seed {answer.job.seed} {at} {invariant}: {what}")
+            self.stderr.flush()
 
     def _one(self, options: dict[str, Any]) -> None:
         from tests.simulation import campaign
