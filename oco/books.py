@@ -75,11 +75,18 @@ class BookRead:
     is_complete: bool
 
 
-def read_all(desk: Desk, changing: AbstractSet[int], last: BookRead | None = None) -> BookRead:
+def read_all(
+    desk: Desk,
+    changing: AbstractSet[int],
+    last: BookRead | None = None,
+    *,
+    awaited: AbstractSet[str] = frozenset(),
+) -> BookRead:
     """Read the whole book: every report with news applied, every order of ours that it lacks noted absent.
 
     `changing` are pks of orders with a modification that is not answered yet: what looks like a repeat answers it.
-    `last` is the book read before: one that says the very same costs no query.
+    `last` is the book read before: one that says the very same costs no query. `awaited` are tags of ours whose
+    rows come later.
     """
     reports = desk.broker.order_reports()
     if last is not None and last.is_complete and not changing and reports == last.reports:
@@ -96,6 +103,8 @@ def read_all(desk: Desk, changing: AbstractSet[int], last: BookRead | None = Non
             our_order_ids.add(report.broker_order_id)
             if pk not in changing and orders.says_nothing_new(rows[pk], report):
                 continue
+        elif report.tag in awaited:
+            continue
         changed += _apply(desk, report, pk)
     absent = [order for order in rows.values() if order.pk not in shown and _is_missed(order)]
     changed += [order.pk for order in absent if orders.note_absence(desk, order) != order.status]

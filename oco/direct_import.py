@@ -40,10 +40,10 @@ def take_in(desk: Desk, journal: Path, policy: ExitPolicy) -> int:
     if not journal.exists():
         return 0
     now = desk.clocks.market_now()
-    read = books.read_all(desk, frozenset())
+    placed = _placements(journal)
+    read = books.read_all(desk, frozenset(), awaited={line["tag"] for line in placed.values()})
     books.follow(desk, read.changed, policy)
     state.turn_off(desk.account.pk, PauseReason.FLATTEN, by="direct", why="flattened directly", now=now)
-    placed = _placements(journal)
     live = groups.live(desk, policy)
     held = {group.row.pk: max(group.view.position_quantity, 0) for group in live}
     with transaction.atomic():

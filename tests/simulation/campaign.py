@@ -243,6 +243,18 @@ def catch_mutants(
     return found
 
 
+def spoil(name: str, seeds: Iterable[int], among: Sequence[Lane]) -> dict[str, Any]:
+    """What a deliberate defect does to seeds that are all played: how many it spoils, by what they broke first."""
+    numbers = list(seeds)
+    by: Counter[str] = Counter()
+    for start in range(0, len(numbers), len(among)):
+        part = [Job(seed=seed, mutant=name) for seed in numbers[start : start + len(among)]]
+        waiting = [(lane, lane.submit(job)) for lane, job in zip(among, part, strict=False)]
+        endings = [_ending(lane, ended) for lane, ended in waiting]
+        by.update(ending[0] for ending in endings if ending)
+    return {"name": name, "seeds": len(numbers), "spoilt": by.total(), "by": dict(sorted(by.items()))}
+
+
 def _first_shown(
     jobs: Sequence[Job], among: Sequence[Lane], ends_well: dict[int, bool]
 ) -> tuple[int, str, str] | None:

@@ -21,9 +21,15 @@ def commit_of(root: Path) -> str:
 
 
 def page(
-    sheet: dict[str, Any], mutants: list[dict[str, Any]], *, commit: str, start: int, seeds_each: int
+    sheet: dict[str, Any],
+    mutants: list[dict[str, Any]],
+    legs: dict[str, Any],
+    *,
+    commit: str,
+    start: int,
+    seeds_each: int,
 ) -> str:
-    """The whole page as Markdown."""
+    """The whole page as Markdown. `legs` is what `campaign.spoil` says of two resting legs."""
     caught = sum(one["caught"] for one in mutants)
     last = start + sheet["seeds"] - 1
     parts = [
@@ -49,7 +55,7 @@ def page(
         "## Deliberate defects",
         _mutants(mutants, seeds_each),
         "## One resting order, or two",
-        _legs(mutants),
+        _legs(sheet, legs, start),
         "## What this layer does not show",
         "I11 (PAPER never calls the production broker) and I12 (the console says since when a value is old) are proven "
         "by tests of their own. In one process there is neither Redis to wipe nor a task queue to deliver twice: "
@@ -100,13 +106,14 @@ def _mutants(mutants: list[dict[str, Any]], seeds_each: int) -> str:
     return f"Each is tried on up to {seeds_each} seeds.\n\n" + _table(("defect", "lesson", "caught by"), rows)
 
 
-def _legs(mutants: list[dict[str, Any]]) -> str:
-    legs = next((one for one in mutants if one["name"] == LEGS), None)
-    if legs is None or not legs["caught"]:
-        return "Not run."
+def _legs(sheet: dict[str, Any], legs: dict[str, Any], start: int) -> str:
+    last = start + legs["seeds"] - 1
+    one = len({each["seed"] for each in sheet["violations"] if each["seed"] <= last})
+    first = ", ".join(f"{invariant} in {count}" for invariant, count in legs["by"].items())
     return (
-        f"With a stop and a target resting side by side the campaign saw, at seed {legs['seed']}: {legs['by']}, "
-        f"{legs['what']}. With one order that is modified it saw nothing of the kind."
+        f"Seeds {start} to {last} were played with a stop and a target resting side by side, all else the same: "
+        f"{legs['spoilt']} of {legs['seeds']} broke a promise (first broken: {first or 'none'}). With one order that "
+        f"is modified: {one} of {legs['seeds']}."
     )
 
 

@@ -20,8 +20,11 @@ SHEET = {
 LEGS = {"name": "two resting legs", "undoes": "1.7", "caught": True, "seed": 3, "by": "I2", "what": "75 rest"}
 
 
+SPOILT = {"name": "two resting legs", "seeds": 20, "spoilt": 7, "by": {"I1": 2, "I2": 5}}
+
+
 def page(**changes):
-    return reliability.page(SHEET | changes, [LEGS], commit="1a2b3c", start=1, seeds_each=200)
+    return reliability.page(SHEET | changes, [LEGS], SPOILT, commit="1a2b3c", start=1, seeds_each=200)
 
 
 def test_the_sheet_names_commit_seeds_figures_and_the_commands_to_replay_them():
@@ -36,7 +39,11 @@ def test_the_sheet_names_commit_seeds_figures_and_the_commands_to_replay_them():
 
 
 def test_the_sheet_compares_one_resting_order_with_two():
-    assert "at seed 3: I2, 75 rest" in page()
+    text = page()
+    assert "7 of 20 broke a promise (first broken: I1 in 2, I2 in 5)" in text
+    assert "modified: 0 of 20." in text
+    beyond = {"seed": 21, "at": "10:01:00", "invariant": "I4", "what": "bare"}
+    assert "modified: 1 of 20." in page(violations=[beyond | {"seed": 9}, beyond])
 
 
 def test_a_violation_is_shown_not_hidden():

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 BAD_USAGE, VIOLATED = 2, 3
 #: a mutant must be caught within so many seeds
 MUTANT_SEEDS = 200
+#: two resting legs are compared on so many
+LEG_SEEDS = 100
 SEEDS = 40
 
 
@@ -48,6 +50,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--sheet", type=Path, help="run both and write the reliability sheet to this file"
         )
+        parser.add_argument(
+            "--campaign", type=Path, help="with --sheet: a campaign printed by --json, instead of playing one"
+        )
         parser.add_argument("--mutant", default="", help="with --seed or --mutants: this defect alone")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -72,18 +77,8 @@ class Command(BaseCommand):
             self._campaign(options)
 
     def _campaign(self, options: dict[str, Any]) -> None:
-        from tests.simulation import campaign
-
-        jobs = campaign.jobs_of(options["start"], options["seeds"] or SEEDS)
         with _progress() as progress:
-            task = progress.add_task("seeds", total=len(jobs))
-
-            def heard(answer: campaign.Answer) -> None:
-                progress.advance(task)
-                self._warn(answer)
-
-            sheet = campaign.run_all(jobs, options["jobs"], heard)
-        found = sheet.as_json()
+            found = self._play(options, progress)
         self.stdout.write(
             json.dumps(found, ensure_ascii=False, indent=1) if options["json"] else _text(found)
         )
@@ -124,23 +119,52 @@ class Command(BaseCommand):
         from tests.simulation import campaign, reliability
         from tests.simulation.mutants import MUTANTS
 
-        jobs = campaign.jobs_of(options["start"], options["seeds"] or SEEDS)
         with _progress() as progress:
-            task = progress.add_task("seeds", total=len(jobs))
-            found = campaign.run_all(jobs, options["jobs"], lambda _: progress.advance(task)).as_json()
+            found = self._played(options, progress)
             task = progress.add_task("mutants", total=len(MUTANTS))
             with campaign.lanes(options["jobs"]) as pools:
                 mutants = campaign.catch_mutants(
                     list(MUTANTS), MUTANT_SEEDS, pools, lambda _: progress.advance(task)
                 )
-        commit = reliability.commit_of(Path(settings.BASE_DIR))
+                compared = range(found["start"], found["start"] + min(LEG_SEEDS, found["seeds"]))
+                legs = campaign.spoil(reliability.LEGS, compared, pools)
         page = reliability.page(
-            found, mutants, commit=commit, start=options["start"], seeds_each=MUTANT_SEEDS
+            found, mutants, legs, commit=found["commit"], start=found["start"], seeds_each=MUTANT_SEEDS
         )
         options["sheet"].write_text(page)
         self.stdout.write(f"{options['sheet']} is written")
         if found["violations"] or not all(one["caught"] for one in mutants):
             sys.exit(VIOLATED)
+
+    def _played(self, options: dict[str, Any], progress: Progress) -> dict[str, Any]:
+        """The campaign of the sheet: played now, or as `--json` printed it."""
+        if options["campaign"] is None:
+            return self._play(options, progress)
+        try:
+            found: dict[str, Any] = json.loads(options["campaign"].read_text())
+            unknown = {"start", "commit", "seeds", "violations", "digest"} - found.keys()
+        except (OSError, ValueError, AttributeError) as error:
+            raise CommandError(f"{options['campaign']}: {error}", returncode=BAD_USAGE) from error
+        if unknown:
+            raise CommandError(
+                f"{options['campaign']} is no campaign: it lacks {', '.join(sorted(unknown))}. "
+                "`simulate --seeds N --json` prints one.",
+                returncode=BAD_USAGE,
+            )
+        return found
+
+    def _play(self, options: dict[str, Any], progress: Progress) -> dict[str, Any]:
+        from tests.simulation import campaign, reliability
+
+        jobs = campaign.jobs_of(options["start"], options["seeds"] or SEEDS)
+        task = progress.add_task("seeds", total=len(jobs))
+
+        def heard(answer: campaign.Answer) -> None:
+            progress.advance(task)
+            self._warn(answer)
+
+        of = {"commit": reliability.commit_of(Path(settings.BASE_DIR)), "start": options["start"]}
+        return of | campaign.run_all(jobs, options["jobs"], heard).as_json()
 
     def _feed_mutants(self, options: dict[str, Any]) -> None:
         from tests.simulation import campaign
