@@ -32,6 +32,8 @@ BOTH_CLOSED_WITHIN = timedelta(minutes=5)
 STAMPS_TO = timedelta(seconds=1)
 #: the broker's positions may show the past up to this long
 BOOKS_LAG = timedelta(seconds=6)
+#: looks in a row without a difference that lift what a difference put up
+CALM_LOOKS = 2
 
 
 class Book(Protocol):
@@ -255,6 +257,11 @@ class Reconciler:
             self._since = {}
         return corrected
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether the last looks found nothing. Until then books are read often: entries may be off for it."""
+        return self._calm_looks >= CALM_LOOKS
+
     def is_doubted(self, group: LiveGroup, now: datetime) -> bool:
         """Whether somebody else has just traded a group's holding and positions do not show it yet."""
         since = self._doubted.get(_holding_of(group))
@@ -283,9 +290,9 @@ class Reconciler:
         state.turn_off(desk.account.pk, PauseReason.RECONCILIATION, by=BY, why=str(difference), now=now)
 
     def _calm(self, desk: Desk) -> None:
-        """Two looks in a row without a difference lift what a difference put up."""
+        """Enough looks in a row without a difference lift what a difference put up."""
         self._calm_looks += 1
-        if self._calm_looks == 2:
+        if self._calm_looks == CALM_LOOKS:
             state.lift_own(desk.account.pk, PauseReason.RECONCILIATION, by=BY, now=desk.clocks.market_now())
 
 

@@ -248,7 +248,8 @@ class OrderWatcher:
             return reading.URGENT
         if is_unsettled or any(group.view.exits_unknown for group in self.live):
             return reading.ALERT
-        return reading.CALM if self.live or self._entries else reading.IDLE
+        is_idle = not self.live and not self._entries and self.reconciler.is_settled
+        return reading.IDLE if is_idle else reading.CALM
 
     def _reconcile(self, book: BookRead, *, is_calm: bool) -> None:
         """Positions as second witness. `is_calm`: nothing of ours is under way that could explain a difference."""

@@ -43,6 +43,8 @@ class Listener(Protocol):
 
     def came_late(self, order_id: str) -> None: ...
 
+    def swallowed(self, role: Role | None) -> None: ...
+
 
 @dataclass(slots=True)
 class Weather:
@@ -197,7 +199,7 @@ class FaultyBroker(PaperBroker):
                 self._note(Fault.REFUSED, 3)
                 raise VenueRefusal(*weather.fault.choice(REFUSALS))
             if is_lost or is_late or stall_s > TIMEOUT_S:
-                self._lose(apply, began, is_late=is_late, stall_s=stall_s)
+                self._lose(apply, began, role, is_late=is_late, stall_s=stall_s)
             answer = apply()
         except VenueRefusal as refusal:
             self._go_there()
@@ -211,7 +213,15 @@ class FaultyBroker(PaperBroker):
         self._told.seam(f"after {name}")
         return answer
 
-    def _lose(self, apply: Callable[[], str], began: datetime, *, is_late: bool, stall_s: float) -> None:
+    def _lose(
+        self,
+        apply: Callable[[], str],
+        began: datetime,
+        role: Role | None,
+        *,
+        is_late: bool,
+        stall_s: float,
+    ) -> None:
         """The request does not reach the broker now; a late one does so up to 90 s after, a stalled one sooner."""
         if is_late:
             wait_s = self._weather.fault.uniform(1, 90)
@@ -221,6 +231,7 @@ class FaultyBroker(PaperBroker):
             self._stage.after(stall_s - TIMEOUT_S, lambda: self._arrive(apply))
         else:
             self._note(Fault.CALL_LOST, 12)
+            self._told.swallowed(role)
         self._hear_nothing(began)
 
     def _arrive(self, apply: Callable[[], str]) -> None:

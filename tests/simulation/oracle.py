@@ -30,6 +30,8 @@ TURNED_S: Final = 10.0 + 3.0
 #: an exit that came late beside another is cancelled on sight
 OVERDONE_S: Final = 30.0
 ORDERS_PER_S: Final = 10
+#: kite-facts 2.3: an order without an answer may arrive for 90 s; the program waits 120 s and a read of the book
+GIVEN_UP_AFTER: Final = timedelta(seconds=135)
 SECOND: Final = timedelta(seconds=1)
 
 
@@ -53,6 +55,8 @@ class Line:
     others: int = 0
     #: since when it is open without an exit that covers it, and since when ours rests on nothing
     bare_since: datetime | None = None
+    #: while it is bare: how much was held, each time that rose, and since when
+    rises: list[tuple[datetime, int]] = field(default_factory=list)
     orphan_since: datetime | None = None
     turned_since: datetime | None = None
     surprised_at: datetime | None = None
@@ -79,6 +83,8 @@ class Oracle:
     is_latched: bool = False
     #: orders that reached the exchange long after they were sent: what they do comes as a surprise
     late_ids: set[str] = field(default_factory=set)
+    #: a closing order without an answer may arrive until then, and nothing can be closed in its place
+    fate_open_until: datetime | None = None
     _sent: deque[datetime] = field(default_factory=deque)
     _tags: set[str] = field(default_factory=set)
     _orders_seen: int = 0
@@ -115,6 +121,11 @@ class Oracle:
         if coming > self.open_positions_limit:
             self.violate("I7", f"{coming} positions open or coming, {self.open_positions_limit} are allowed")
         self._flatten()
+
+    def swallowed(self, role: Role | None) -> None:
+        """A call got lost on its way, which nobody but the world knows."""
+        if role is Role.EXIT:
+            self.fate_open_until = self.now() + GIVEN_UP_AFTER
 
     def sending(self, role: Role | None) -> None:
         """A command leaves; `role` is a placement's."""
@@ -185,6 +196,7 @@ class Oracle:
         self.exit_fills += 1
         if held * change >= 0 or abs(change) > abs(held):
             self._wrong(line, f"an exit of {change} filled with {held} held ({role})")
+            self._net(line)
 
     def _net(self, line: Line) -> None:
         """What others hold the other way round and what we hold are, at the broker, nothing."""
@@ -234,10 +246,19 @@ class Oracle:
         self._overdone(line, covered)
         if covered >= abs(line.held):
             self._protected(line)
-        elif line.bare_since is None:
-            line.bare_since = self.now()
         else:
-            self._judge_bare(line, self._counted_s(line.bare_since))
+            self._bare(line, covered)
+
+    def _bare(self, line: Line, covered: int) -> None:
+        """The clock is that of the oldest unit without cover: an entry that goes on filling is judged fill by fill."""
+        held = abs(line.held)
+        if line.bare_since is None:
+            line.bare_since, line.rises = self.now(), []
+        if not line.rises or held > line.rises[-1][1]:
+            line.rises.append((self.now(), held))
+        oldest = next(at for at, units in line.rises if units > covered)
+        line.bare_since = max(line.bare_since, oldest)
+        self._judge_bare(line, self._counted_s(line.bare_since))
 
     def _overdone(self, line: Line, covered: int) -> None:
         """I2: exits that could turn the position round do not rest side by side."""
@@ -277,7 +298,11 @@ class Oracle:
             self.violate("I3", f"{line.spec.tradingsymbol} is flat, {resting[0].tag} rests for {ORPHAN_S} s")
 
     def _flatten(self) -> None:
-        """I6: flat, nothing resting, within thirty seconds of a healthy broker."""
+        """I6: flat, nothing resting, within thirty seconds of a healthy broker.
+
+        A broker that has swallowed a closing order is not healthy before that order is given up: another one beside
+        it could turn the position, so a stop guards it meanwhile.
+        """
         if self.flatten_asked is None:
             return
         now = self.now()
@@ -285,8 +310,8 @@ class Oracle:
             self.flatten_s.append((now - self.flatten_asked).total_seconds())
             self.flatten_asked = None
             return
-        last = self.happened.last_over()
-        since = max(self.flatten_asked, last) if last else self.flatten_asked
+        moments = (self.flatten_asked, self.happened.last_over(), self.fate_open_until)
+        since = max(moment for moment in moments if moment)
         if now - since > FLAT_WITHIN:
             self.violate("I6", f"not flat {FLAT_WITHIN.seconds} s after flatten was pressed and all was well")
             self.flatten_asked = None

@@ -160,6 +160,10 @@ class World:
         """An order that nobody expected any more."""
         self.oracle.late_ids.add(order_id)
 
+    def swallowed(self, role: Role | None) -> None:
+        """A call that will never arrive; the program cannot know."""
+        self.oracle.swallowed(role)
+
     def note(self, fault: Fault, lasts_s: float) -> None:
         self.happened.note(fault, self.stage.now, lasts_s, is_open=self.oracle.is_open)
         self.trace(f"! {fault}")
