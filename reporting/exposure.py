@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Final
 
 from reporting.facts import BrokerBooks, DayFacts, Instrument, OrderFact, ended_at, instrument_of, label
-from trading.core.enums import CommandOutcome, Role
+from trading.core.enums import CommandKind, CommandOutcome, Role
 from trading.core.sizing import risk_budget_inr
 from trading.core.values import FillReport
 
@@ -160,7 +160,7 @@ class _Worst:
 def _rates(facts: DayFacts) -> Iterator[str]:
     """Our own writes by the moment of their intent, in sliding windows."""
     sent = sorted(
-        (command.intent_at, order.role is Role.ENTRY)
+        (command.intent_at, order.role is Role.ENTRY and command.kind is CommandKind.PLACE)
         for order in facts.orders
         for command in order.commands
         if command.outcome is not CommandOutcome.EXPIRED

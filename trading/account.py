@@ -10,7 +10,7 @@ from django.db.models import QuerySet, Sum
 from risk.rules import AccountSnapshot
 from trading import orders, trades
 from trading.core import order_states
-from trading.core.enums import Exchange, Mode, Role, Side
+from trading.core.enums import CommandKind, Exchange, Mode, Role, Side
 from trading.core.money import to_inr
 from trading.core.sizing import OpenRisk, heat_inr
 from trading.core.values import Quote
@@ -43,19 +43,24 @@ def snapshot(desk: Desk, quotes: Quotes, capital: Decimal) -> AccountSnapshot:
     sent = Command.objects.filter(order__account=desk.account, order__session=desk.session)
     last_second = sent.filter(intent_at__gt=now - timedelta(seconds=1))
     in_trade = {(Exchange(trade.exchange), trade.tradingsymbol) for trade in open_trades}
-    coming = {(Exchange(order.exchange), order.tradingsymbol) for order in waiting}
+    # An entry whose executions only the order book shows is in no trade yet, and waits no more.
+    untold = trades.untold_entries(desk)
+    coming = {
+        (Exchange(order.exchange), order.tradingsymbol)
+        for order in (*waiting, *(entry for entry, _ in untold))
+    }
     return AccountSnapshot(
         capital_inr=capital,
         day_pnl_inr=day_book(desk).result_inr(quotes),
         open_heat_inr=heat_inr(
-            [*map(_trade_risk, open_trades), *_entry_risks(waiting), *_untold_risks(desk)]
+            [*map(_trade_risk, open_trades), *_entry_risks(waiting), *_untold_risks(untold)]
         ),
         open_positions=len(in_trade | coming),
         trades_today=len(closed) + len(in_trade | coming),
         losses_in_a_row=_losses_in_a_row(closed),
         last_loss_at=_last_losses(closed),
         busy=frozenset(in_trade | coming),
-        entries_last_s=last_second.filter(order__role=Role.ENTRY).count(),
+        entries_last_s=last_second.filter(order__role=Role.ENTRY, kind=CommandKind.PLACE).count(),
         orders_last_s=last_second.count(),
         orders_last_min=sent.filter(intent_at__gt=now - timedelta(minutes=1)).count(),
         orders_today=sent.filter(order__trading_date=desk.trading_date).count(),
@@ -159,7 +164,7 @@ def _entry_risks(waiting: list[Order]) -> list[OpenRisk]:
     ]
 
 
-def _untold_risks(desk: Desk) -> list[OpenRisk]:
+def _untold_risks(untold: list[tuple[Order, int]]) -> list[OpenRisk]:
     """What the order book shows filled and the trade book has not told: held already, in no trade yet."""
     return [
         OpenRisk(
@@ -168,7 +173,7 @@ def _untold_risks(desk: Desk) -> list[OpenRisk]:
             entry_price=order.average_price,
             stop_price=order.decision.signal.stop_price,
         )
-        for order, quantity in trades.untold_entries(desk)
+        for order, quantity in untold
         if order.decision is not None
     ]
 

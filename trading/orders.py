@@ -23,6 +23,8 @@ from trading.sending import Answer
 AVERAGE = Decimal("0.0001")
 #: a call has ended by then, and its outcome is written
 ANSWERED_WITHIN = timedelta(seconds=15)
+#: a cancel that was refused is asked for again after so long
+REFUSED_AGAIN = timedelta(seconds=0.5)
 #: an entry whose outcome is unknown keeps its capital and slot this long, then it is LOST (and still watched)
 UNKNOWN_ENTRY_UNTIL = timedelta(seconds=120)
 
@@ -122,10 +124,14 @@ def cancel(desk: Desk, order: Order, *, purpose: str = "cancel") -> Command:
 
 
 def cancel_is_open(desk: Desk, order: Order) -> bool:
-    """Whether a cancel was asked for that the book may still answer. One that was lost is asked for again."""
-    since = desk.clocks.machine_now() - changes.CHANGE_SHOWS_WITHIN
-    asked = order.commands.filter(kind=CommandKind.CANCEL, intent_machine_at__gt=since)
-    return asked.exclude(outcome__in=[CommandOutcome.REFUSED, CommandOutcome.EXPIRED]).exists()
+    """Whether a cancel was asked for that the book may still answer, or that was refused just now.
+
+    One that was lost or refused is asked for again, after a while.
+    """
+    now = desk.clocks.machine_now()
+    asked = order.commands.filter(kind=CommandKind.CANCEL).exclude(outcome=CommandOutcome.EXPIRED)
+    answered = Q(intent_machine_at__gt=now - changes.CHANGE_SHOWS_WITHIN) & ~Q(outcome=CommandOutcome.REFUSED)
+    return asked.filter(answered | Q(intent_machine_at__gt=now - REFUSED_AGAIN)).exists()
 
 
 def apply_report(desk: Desk, order_id: int, report: OrderReport) -> bool:

@@ -15,7 +15,7 @@ from django.db.models.functions import Coalesce
 from risk import state
 from trading import lease
 from trading.broker.base import BrokerRefused, BrokerUnavailable, OutcomeUnknown, SessionExpired
-from trading.core.enums import CommandOutcome, Role
+from trading.core.enums import CommandKind, CommandOutcome, Role
 from trading.desk import Desk
 from trading.lease import FenceLost
 from trading.models import Account, Command
@@ -73,7 +73,7 @@ def claim(desk: Desk, *, opens_risk: bool, uses_all: bool = False) -> None:
         minute=Count("pk"),
         second=Count("pk", filter=second),
         oldest=Min("counted", filter=second),
-        entries=Count("pk", filter=second & Q(order__role=Role.ENTRY)),
+        entries=Count("pk", filter=second & Q(order__role=Role.ENTRY, kind=CommandKind.PLACE)),
     )
     if count["second"] >= limits.orders_per_s:
         raise BudgetSpent(

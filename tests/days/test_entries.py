@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 
@@ -135,6 +136,18 @@ def test_3_a_cancel_that_was_lost_is_asked_for_again():
     day.broker.will(Trouble.CALL_LOST, Role.ENTRY, "cancel")
     day.enters(within_s=20)
     assert day.broker.asked == [("place", Role.ENTRY), ("cancel", Role.ENTRY), ("cancel", Role.ENTRY)]
+    assert day.working() == []
+
+
+def test_a_cancel_that_is_refused_is_asked_for_twice_a_second_at_most():
+    day = Day.opens()
+    day.market.offers(0)
+    day.run_for(3)
+    day.broker.will(Trouble.REFUSED, Role.ENTRY, "cancel", times=4)
+    day.enters(within_s=20)
+    cancels = list(Command.objects.filter(kind="CANCEL").order_by("pk").values_list("intent_at", flat=True))
+    assert len(cancels) == 5
+    assert all(later - earlier >= timedelta(seconds=0.5) for earlier, later in pairwise(cancels))
     assert day.working() == []
 
 

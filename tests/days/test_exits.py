@@ -272,6 +272,21 @@ def test_a_position_closed_by_hand_takes_its_stop_with_it_and_pauses_entries():
     assert day.net() == 0
 
 
+def test_a_hand_that_undoes_what_it_did_is_forgotten_within_half_a_minute():
+    day = Day.opens()
+    day.enters()
+    by_hand(day, Side.BUY, 75, 25100)
+    day.run_for(24)
+    day.presses_flatten()
+    day.run_for(12)
+    assert PauseReason.RECONCILIATION in state.reasons_off(day.account.pk)
+    day.broker.tells_updates = False
+    by_hand(day, Side.SELL, 75, 24900)
+    day.run_for(33)
+    assert day.net() == 0
+    assert PauseReason.RECONCILIATION not in state.reasons_off(day.account.pk)
+
+
 def test_the_same_news_again_and_again_changes_nothing():
     day = Day.opens()
     day.enters()

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from multiprocessing import get_context
 from pathlib import Path
+from traceback import format_exception
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -196,10 +197,18 @@ def lanes(count: int) -> Iterator[list[Lane]]:
 
 
 def run(jobs: Sequence[Job], among: Sequence[Lane]) -> Iterator[Answer]:
-    """Run jobs on all lanes; answers come as seeds end."""
-    waiting = [among[place % len(among)].submit(job) for place, job in enumerate(jobs)]
+    """Run jobs on all lanes; answers come as seeds end. One that raised is a violation and ends nothing else."""
+    waiting = {among[place % len(among)].submit(job): job for place, job in enumerate(jobs)}
     for future in as_completed(waiting):
-        yield future.result()
+        error = future.exception()
+        yield future.result() if error is None else _raised(waiting[future], error)
+
+
+def _raised(job: Job, error: BaseException) -> Answer:
+    from tests.simulation.world import SeedResult
+
+    words = f"{type(error).__name__}: {error}"
+    return Answer(job, SeedResult(seed=job.seed, violations=(("", CRASHED, words),)), format_exception(error))
 
 
 def run_all(jobs: Sequence[Job], count: int, heard: Callable[[Answer], None]) -> Sheet:

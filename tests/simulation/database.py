@@ -13,12 +13,16 @@ WRITES = ("INSERT", "UPDATE", "DELETE")
 class Seams:
     """Calls `seam` before and after each commit; a statement may be told that the database is away."""
 
-    def __init__(self, seam: Callable[[str], None], between: Callable[[], None]) -> None:
+    def __init__(
+        self, seam: Callable[[str], None], between: Callable[[], None], is_actors: Callable[[], bool]
+    ) -> None:
         """`between` is called before a statement outside a transaction: there an actor may stand still, since
-        the connection it shares is nobody's.
+        the connection it shares is nobody's. `is_actors` says whether a statement is the program's: only for it
+        can the database be away.
         """
         self._seam = seam
         self._between = between
+        self._is_actors = is_actors
         self._connection = connection
         self.is_away = False
         self.statements = 0
@@ -49,7 +53,7 @@ class Seams:
         self.statements += 1
         if not self._connection.in_atomic_block:
             self._between()
-        if self.is_away:
+        if self.is_away and self._is_actors():
             self.is_away = False
             raise OperationalError("server closed the connection unexpectedly")
         is_own_commit = not self._connection.in_atomic_block and sql.startswith(WRITES)

@@ -49,17 +49,17 @@ class SeedResult:
 
     seed: int
     violations: tuple[tuple[str, str, str], ...]
-    faults: dict[str, int]
-    faults_while_open: dict[str, int]
-    crashes: int
-    entries: int
-    entry_fills: int
-    exit_fills: int
-    trades: int
-    unprotected_s: tuple[float, ...]
-    flatten_s: tuple[float, ...]
-    digest: str
-    statements: int
+    faults: dict[str, int] = field(default_factory=dict)
+    faults_while_open: dict[str, int] = field(default_factory=dict)
+    crashes: int = 0
+    entries: int = 0
+    entry_fills: int = 0
+    exit_fills: int = 0
+    trades: int = 0
+    unprotected_s: tuple[float, ...] = ()
+    flatten_s: tuple[float, ...] = ()
+    digest: str = ""
+    statements: int = 0
 
 
 @dataclass(slots=True)
@@ -126,7 +126,7 @@ class World:
         self.strategist = StrategyProcess(self)
         self.watcher = WatcherProcess(self)
         self.nemesis = Nemesis(self)
-        self.seams = Seams(self.seam, self.between)
+        self.seams = Seams(self.seam, self.between, lambda: self.stage.current is not None)
         self._stops: Actor | None = None
         self._zombie_candidates: set[str] = set()
 

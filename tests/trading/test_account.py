@@ -5,11 +5,13 @@ from decimal import Decimal
 
 import pytest
 
+from oco.models import OcoGroup, OcoLeg
 from tests.days.broker import Trouble
 from tests.days.desk import Day
 from tests.days.market import NIFTY, STEEL
 from trading import account
 from trading.core.enums import Exchange, Mode
+from trading.models import Fill, Trade
 
 pytestmark = pytest.mark.django_db
 
@@ -43,6 +45,17 @@ def test_an_unknown_entry_keeps_its_heat_and_its_slot_until_it_is_lost():
     assert snapshot(day).busy == {NIFTY_KEY}
     day.run_for(80)
     assert (snapshot(day).open_heat_inr, snapshot(day).open_positions) == (0, 0)
+
+
+def test_an_entry_that_filled_keeps_its_slot_and_its_heat_before_it_has_a_group():
+    day = Day.opens()
+    day.enters()
+    # What a process leaves behind that ended between an order's news and its group.
+    for model in (Fill, OcoLeg, OcoGroup, Trade):
+        model.objects.all().delete()
+    found = snapshot(day)
+    assert found.open_heat_inr == Decimal("7507.50")
+    assert (found.open_positions, found.trades_today, found.busy) == (1, 1, {NIFTY_KEY})
 
 
 def test_an_open_trade_counts_at_the_market_with_the_charges_so_far():

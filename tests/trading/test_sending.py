@@ -26,7 +26,13 @@ def claim(day: Day, **more: bool) -> None:
         sending.claim(day.loop.desk, **{"opens_risk": True} | more)
 
 
-def sent(day: Day, count: int, seconds_ago: float, role: Role = Role.STOP) -> None:
+def sent(
+    day: Day,
+    count: int,
+    seconds_ago: float,
+    role: Role = Role.STOP,
+    kind: CommandKind = CommandKind.MODIFY,
+) -> None:
     """So many commands at the same moment, of one order that was entered before."""
     order = Order.objects.filter(role=role).first()
     assert order is not None
@@ -36,7 +42,7 @@ def sent(day: Day, count: int, seconds_ago: float, role: Role = Role.STOP) -> No
         Command(
             order=order,
             number=number + one + 1,
-            kind=CommandKind.MODIFY,
+            kind=kind,
             purpose="trail",
             fence=1,
             intent_at=moment,
@@ -44,6 +50,21 @@ def sent(day: Day, count: int, seconds_ago: float, role: Role = Role.STOP) -> No
         )
         for one in range(count)
     )
+
+
+def several_entries(day: Day, count: int, seconds_ago: float) -> None:
+    """So many placements of entries at the same moment, each an order of its own."""
+    command = (
+        Command.objects.filter(order__role=Role.ENTRY, kind=CommandKind.PLACE).select_related("order").get()
+    )
+    order, moment = command.order, day.now - timedelta(seconds=seconds_ago)
+    for number in range(count):
+        order.pk, order.client_order_id, order.tag = None, f"entry-{number}", f"E-{number}"
+        order.broker_order_id, order.slice = f"other-{number}", number + 1
+        order.save(force_insert=True)
+        command.pk, command.order = None, order
+        command.intent_at = command.intent_machine_at = command.outcome_machine_at = moment
+        command.save(force_insert=True)
 
 
 @contextmanager
@@ -117,7 +138,10 @@ def test_where_market_time_comes_in_words_a_jump_of_it_does_not_shorten_the_seco
 def test_the_fifth_entry_in_a_second_waits_and_an_exit_does_not():
     day = Day.opens()
     day.enters()
-    sent(day, 4, 0.2, Role.ENTRY)
+    sent(day, 4, 0.2, Role.ENTRY, CommandKind.CANCEL)
+    claim(day)
+    Command.objects.filter(kind=CommandKind.CANCEL).delete()
+    several_entries(day, 4, 0.2)
     with pytest.raises(BudgetSpent, match="4 entries in the last second"):
         claim(day)
     claim(day, opens_risk=False)

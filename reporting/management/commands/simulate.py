@@ -162,6 +162,10 @@ class Command(BaseCommand):
         def heard(answer: campaign.Answer) -> None:
             progress.advance(task)
             self._warn(answer)
+            done = int(progress.tasks[task].completed)
+            if progress.disable and done % 100 == 0:
+                self.stderr.write(f"{done} of {len(jobs)} seeds")
+                self.stderr.flush()
 
         of = {"commit": reliability.commit_of(Path(settings.BASE_DIR)), "start": options["start"]}
         return of | campaign.run_all(jobs, options["jobs"], heard).as_json()
