@@ -8,22 +8,20 @@ else's order in the same book explains it, or when every look has seen the very 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from django.db.models import F
 
+from oco.differences import NOTHING, Difference, Holding, Traded, compare, held_at, others_executed
 from oco.groups import LiveGroup, of_session
 from oco.models import OcoGroup
 from oco.views import Action, CancelExit, FinishGroup, PlaceExit, RestStop, TakeBack
 from risk import state
 from trading import account
 from trading.core.enums import CommandKind, GroupState, OrderStatus, PauseReason, Side
-from trading.core.values import OrderReport, PositionReport
+from trading.core.values import OrderReport
 from trading.desk import Desk
 from trading.models import Order
-
-#: exchange, tradingsymbol, product
-Holding = tuple[str, str, str]
 
 BY = "reconciliation"
 #: a group that closed longer ago than this was not closed by somebody else as well
@@ -44,81 +42,6 @@ class Book(Protocol):
 
     @property
     def our_order_ids(self) -> frozenset[str]: ...
-
-
-class Traded(NamedTuple):
-    """What somebody else has executed in one holding: signed units, and units bought and sold."""
-
-    net: int
-    units: int
-
-
-NOTHING = Traded(0, 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """Signed units of one holding: what our live groups hold, what the broker says, what has been executed today by
-    orders of ours and of others.
-    """
-
-    holding: Holding
-    ours: int
-    broker: int
-    executed: int
-    others: Traded
-    #: units our own exits have closed of the groups that are still live
-    exited: int = 0
-
-    @property
-    def taken(self) -> int:
-        """Units of ours that somebody else has closed.
-
-        Where an exit of ours filled as well, the position was turned round by as many: then these are among them,
-        so that the group shows what it has exited too much.
-        """
-        if self.ours == 0:
-            return 0
-        sign = 1 if self.ours > 0 else -1
-        turned = min(max(-self.broker * sign, 0), self.exited) if self.is_explained else 0
-        return abs(self.ours) - min(max(self.broker * sign, 0), abs(self.ours)) + turned
-
-    @property
-    def is_explained(self) -> bool:
-        """All executions of the order book add up to the position, somebody else's among them."""
-        return self.others.units > 0 and self.broker == self.executed + self.others.net
-
-    def __str__(self) -> str:
-        exchange, tradingsymbol, product = self.holding
-        return f"{exchange}:{tradingsymbol} {product}: ours {self.ours}, at the broker {self.broker}"
-
-
-def compare(ours: Mapping[Holding, int], broker: Mapping[Holding, int]) -> dict[Holding, tuple[int, int]]:
-    """Holdings of which we and the broker say different numbers. What we never traded is somebody else's, left out."""
-    return {
-        holding: (held, broker.get(holding, 0))
-        for holding, held in sorted(ours.items())
-        if broker.get(holding, 0) != held
-    }
-
-
-def others_executed(reports: Iterable[OrderReport], our_order_ids: frozenset[str]) -> dict[Holding, Traded]:
-    """What orders that are not ours have executed today, by holding."""
-    found: dict[Holding, Traded] = {}
-    for report in reports:
-        if report.broker_order_id not in our_order_ids and report.filled_quantity:
-            holding = (report.exchange.value, report.tradingsymbol, report.product)
-            before = found.get(holding, NOTHING)
-            change = report.side.sign * report.filled_quantity
-            found[holding] = Traded(before.net + change, before.units + report.filled_quantity)
-    return found
-
-
-def held_at(reports: Iterable[PositionReport]) -> dict[Holding, int]:
-    """The broker's net positions by holding."""
-    return {
-        (report.exchange.value, report.tradingsymbol, report.product): report.quantity for report in reports
-    }
 
 
 def bears_out(
@@ -232,6 +155,9 @@ class Reconciler:
         """
         others = others_executed(book.reports, book.our_order_ids)
         news = {one for one in traded if others.get(one, NOTHING) != self._others.get(one, NOTHING)}
+        if not is_calm:
+            # What is under way may make a difference, and may end one: no row of looks goes on through it.
+            self._since = {}
         if not is_calm and not news:
             return False
         groups, now = list(live), desk.clocks.machine_now()
@@ -241,6 +167,7 @@ class Reconciler:
         if not is_calm:
             sure = [one for one in found if one.is_explained]
         elif not found:
+            self._since = {}
             self._calm(desk)
             return False
         else:
@@ -253,6 +180,7 @@ class Reconciler:
             given = _give_back(groups, difference)
             corrected |= given > 0 or (difference.taken > 0 and _take_from(groups, difference) > 0)
             corrected |= _open_what_both_closed(desk, difference, book)
+            corrected |= _open_what_nobody_took(desk, difference)
         if corrected:
             self._since = {}
         return corrected
@@ -367,8 +295,36 @@ def _open_what_both_closed(desk: Desk, difference: Difference, book: Book) -> bo
     share = min(abs(difference.broker), group.exited_quantity, sum(one.filled_quantity for one in theirs))
     if not share:
         return False
-    group.taken_by_others_quantity += share
-    group.state, group.closed_at = GroupState.CLOSING, None
-    group.close_reason = group.close_reason or group.exit_reason
-    group.save(update_fields=["taken_by_others_quantity", "state", "closed_at", "close_reason"])
+    _reopen(group, taken=share)
     return True
+
+
+def _open_what_nobody_took(desk: Desk, difference: Difference) -> bool:
+    """Units booked as taken by others that no other order took: a book must have lagged longer than books do."""
+    if not difference.is_all_ours:
+        return False
+    exchange, tradingsymbol, product = difference.holding
+    left = abs(difference.broker - difference.ours)
+    suspects = of_session(desk).filter(
+        entry_order__exchange=exchange,
+        entry_order__tradingsymbol=tradingsymbol,
+        entry_order__product=product,
+        side=Side.BUY if difference.broker > difference.ours else Side.SELL,
+        taken_by_others_quantity__gt=0,
+    )
+    for group in suspects.order_by("-pk"):
+        share = min(left, group.taken_by_others_quantity)
+        if not share:
+            break
+        _reopen(group, taken=-share)
+        left -= share
+    return left < abs(difference.broker - difference.ours)
+
+
+def _reopen(group: OcoGroup, *, taken: int) -> None:
+    """Change what others took of a group by so much; one that was closed goes to flat again."""
+    group.taken_by_others_quantity += taken
+    if group.closed_at:
+        group.state, group.closed_at = GroupState.CLOSING, None
+        group.close_reason = group.close_reason or group.exit_reason
+    group.save(update_fields=["taken_by_others_quantity", "state", "closed_at", "close_reason"])

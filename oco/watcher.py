@@ -14,11 +14,12 @@ from oco import books, day, exits, flatten, groups, reading, reconciliation
 from oco import plan as oco_plan
 from oco.books import BookRead
 from oco.day import DayRow
+from oco.differences import Holding
 from oco.groups import LiveGroup
 from oco.models import Flatten
 from oco.problems import ProblemWatch
 from oco.reading import ReadingPlan
-from oco.reconciliation import Holding, Reconciler
+from oco.reconciliation import Reconciler
 from oco.views import ExitPolicy, FinishGroup, MarketView
 from risk import state
 from risk.limits import Limits

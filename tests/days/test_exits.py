@@ -9,6 +9,7 @@ from risk import state
 from tests.days.broker import SimulatedCrash, Trouble
 from tests.days.desk import Day
 from trading.core.enums import ExitReason, GroupState, LegState, OrderStatus, PauseReason, Role, Side
+from trading.core.values import PositionReport
 from trading.models import Order
 
 pytestmark = pytest.mark.django_db
@@ -270,6 +271,37 @@ def test_a_position_closed_by_hand_takes_its_stop_with_it_and_pauses_entries():
     assert reasons(day) == [ExitReason.OTHERS]
     day.price_goes_to("24800", frames=3)
     assert day.net() == 0
+
+
+def lags_behind(day: Day, positions: list[PositionReport], seconds: float) -> None:
+    """The broker's positions show these instead of what is, for so long, and they are looked at."""
+    day.broker.old_positions = positions
+    day.watcher.reads.read_all_now(day.desk.clocks.machine_now())
+    day.run_for(seconds)
+    day.broker.old_positions = None
+
+
+def test_a_difference_seen_once_counts_anew_when_it_comes_again():
+    day = Day.opens()
+    day.enters()
+    lags_behind(day, [], 4)
+    day.run_for(60)
+    lags_behind(day, [], 4)
+    day.run_for(9)
+    assert day.groups()[0].taken_by_others_quantity == 0
+    assert (day.net(), day.working()) == (75, [("SELL", 75)])
+
+
+def test_what_was_booked_as_taken_and_nobody_took_is_protected_again_and_closed():
+    day = Day.opens()
+    day.enters()
+    lags_behind(day, [], 60)
+    assert day.groups()[0].taken_by_others_quantity == 75
+    day.run_for(90)
+    (group,) = day.groups()
+    assert (group.taken_by_others_quantity, group.state) == (0, GroupState.CLOSED)
+    assert (day.net(), day.working()) == (0, [])
+    assert_never_turned_round(day)
 
 
 def test_a_hand_that_undoes_what_it_did_is_forgotten_within_half_a_minute():
