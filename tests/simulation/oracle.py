@@ -53,6 +53,9 @@ class Line:
     held: int = 0
     #: what somebody else holds beside us
     others: int = 0
+    #: the way the entries since the last flat went, as a sign, and their units
+    way: int = 0
+    entered: int = 0
     #: since when it is open without an exit that covers it, and since when ours rests on nothing
     bare_since: datetime | None = None
     #: while it is bare: how much was held, each time that rose, and since when
@@ -186,6 +189,9 @@ class Oracle:
             self.surprise(execution.spec.tradingsymbol)
         if role is Role.ENTRY:
             self.entry_fills += 1
+            if not held:
+                line.way, line.entered = execution.side.sign, 0
+            line.entered += execution.quantity
             if self.is_latched:
                 # It was on its way when all was flat: what it opens is closed like the rest.
                 self.flatten_asked = self.flatten_asked or self.now()
@@ -217,7 +223,9 @@ class Oracle:
         """I2: what is the wrong way round after a surprise is closed soon."""
         if line.turned_since is None:
             return
-        if line.held == 0:
+        # Another group of the same instrument may be open: then what was turned is back when that one is.
+        is_back = line.held * line.way > 0 and abs(line.held) <= line.entered
+        if line.held == 0 or is_back:
             line.turned_since = None
             return
         # A fault that hits the very order that turns it back: nothing may be sent beside it, as everywhere else.
