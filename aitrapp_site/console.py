@@ -60,6 +60,7 @@ SIDEBAR = {
         ("oco.daystep", "schedule"),
     ),
     "Machine": (
+        ("trading.kitelogin", "login"),
         ("trading.lease", "key"),
         ("trading.venuesession", "storefront"),
         ("trading.instrument", "list_alt"),
@@ -302,6 +303,9 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         ]
         if items:
             groups.append({"title": heading, "separator": True, "items": items})
+    if request.user.has_perm("trading.view_kitelogin"):
+        kite = {"title": "Kite connection", "icon": "login", "link": reverse("kite")}
+        groups.append({"title": "Broker", "separator": True, "items": [kite]})
     return groups
 
 

@@ -16,7 +16,8 @@ from risk import live_gate, state
 from risk.live_gate import Asked
 from trading import bells, current
 from trading.core.enums import ExitReason, Mode
-from trading.models import Account, Trade
+from trading.core.session import IST
+from trading.models import Account, KiteLogin, Trade
 
 #: a caller is told the verdict when it comes within this long, else that the flatten goes on
 VERDICT_WITHIN_S: Final = 10.0
@@ -50,12 +51,13 @@ def ask_for_mode(account: Account, mode: Mode, *, phrase: str, may_go_live: bool
 def missing_for_live(account: Account, *, phrase: str, may_go_live: bool) -> list[str]:
     """What stands between an account and real money, a sentence each."""
     today: date = WebClocks(account).machine_now().date()
+    login = KiteLogin.objects.filter(account=account, place="production", ended_at=None).first()
     asked = Asked(
         phrase=phrase,
         may_go_live=may_go_live,
         evidence=evidence_hash(account, Path(settings.BASE_DIR)),
         positions_open=positions_open(account),
-        logged_in_on=None,
+        logged_in_on=login.logged_in_at.astimezone(IST).date() if login else None,
         today=today,
     )
     return list(live_gate.missing(account, asked))

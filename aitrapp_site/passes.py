@@ -13,7 +13,7 @@ import structlog
 from django.conf import settings
 from django.db.models.functions import Now
 
-from aitrapp_site import unguarded, wiring
+from aitrapp_site import kite_token, unguarded, wiring
 from aitrapp_site.clocks import VenueClocks
 from aitrapp_site.wiring import OpenDay
 from oco import day as day_table
@@ -32,7 +32,7 @@ from trading.core.ticks import TickFrame
 from trading.feed import Feed
 from trading.lease import Held
 from trading.loop import StrategyLoop
-from trading.looping import StartAnew
+from trading.looping import NOTIFIED, StartAnew
 from trading.models import Account, Lease
 from trading.sending import BudgetSpent
 from trading.tick_bus import TickPublisher
@@ -72,6 +72,10 @@ class _DayWork:
     def check_day(self, rung: list[str]) -> None:
         """Raise StartAnew when the venue began other books or another day, SessionExpired for a dead token."""
         feed.check_login(rung)
+        if NOTIFIED in rung and kite_token.of_account(self.desk.account.pk, wiring.place().name) != (
+            self.day.access_token
+        ):
+            raise StartAnew("somebody logged in")
         if self.desk.broker.venue_session != self.desk.session.key:
             raise StartAnew(f"the venue's session is {self.desk.broker.venue_session} now")
         if self.desk.clocks.market_now().date() != self.desk.trading_date:

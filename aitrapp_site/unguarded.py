@@ -9,13 +9,12 @@ import psycopg
 import structlog
 from django.conf import settings
 
-from aitrapp_site import wiring
+from aitrapp_site import kite_token, wiring
 from aitrapp_site.keeper import Wake
 from oco.dead_man import DeadMan
 from oco.direct import DirectFlatten, Holding, exposures
 from risk import halt
 from trading.broker.base import Broker, BrokerError
-from trading.broker.kite.client import KiteBroker
 from trading.core.clocks import Clocks
 
 log = structlog.get_logger(__name__)
@@ -110,6 +109,5 @@ def _plain(url: str) -> str:
 
 
 def _broker(clocks: Clocks) -> Broker:
-    return KiteBroker(
-        wiring.place(), api_key=settings.KITE_API_KEY, access_token=settings.KITE_ACCESS_TOKEN, clocks=clocks
-    )
+    where = wiring.place()
+    return wiring.broker_with(where, kite_token.without_database(where.name), clocks)

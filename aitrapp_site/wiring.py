@@ -4,7 +4,7 @@ Everything below is handed what it works with; only here is it decided which bro
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from http import HTTPStatus
 from threading import Event
@@ -13,6 +13,7 @@ from typing import Final
 import structlog
 from django.conf import settings
 
+from aitrapp_site import kite_token, recordings
 from aitrapp_site.clocks import MachineClocks, VenueClocks
 from trading import feed
 from trading.broker.base import BrokerUnavailable
@@ -23,6 +24,7 @@ from trading.broker.kite.frames import TickMode
 from trading.broker.kite.ticker import Ticker, TickerCalls
 from trading.broker.kite.venue_clock import VenueState
 from trading.core.candles import Bars
+from trading.core.clocks import Clocks
 from trading.core.enums import Exchange
 from trading.core.market_state import MarketState
 from trading.core.session import DayTimes, Session, at
@@ -61,6 +63,10 @@ class OpenDay:
     market: MarketState
     sessions: tuple[Session, ...]
     clocks: MachineClocks
+    #: of the login it was opened with; another one in use means that the day is opened anew
+    access_token: str = field(repr=False)
+    #: what the market was warmed up with, where the day is recorded, until it is
+    bars: dict[int, Bars] = field(default_factory=dict, repr=False)
 
 
 def place() -> KiteEnvironment:
@@ -90,7 +96,8 @@ def open_day(account: Account, held: Held) -> OpenDay:
     where = place()
     state = venue_state(where) if where.paces_frames else None
     clocks = VenueClocks(state.market_at, state.speed) if state else MachineClocks()
-    broker = broker_at(where, clocks, state.venue_session if state else "")
+    token = kite_token.of_account(account.pk, where.name)
+    broker = broker_with(where, token, clocks, state.venue_session if state else "")
     user = broker.user_id()
     if user != account.broker_user:
         raise WrongLogin(f"the token is {user}'s, the account {account} trades as {account.broker_user}")
@@ -109,7 +116,9 @@ def open_day(account: Account, held: Held) -> OpenDay:
         lease=held,
         installation=settings.INSTALLATION,
     )
-    return OpenDay(desk=desk, broker=broker, market=market, sessions=sessions, clocks=clocks)
+    return OpenDay(
+        desk=desk, broker=broker, market=market, sessions=sessions, clocks=clocks, access_token=token
+    )
 
 
 def warm_up(day: OpenDay, meanwhile: Callable[[], object]) -> None:
@@ -124,15 +133,24 @@ def warm_up(day: OpenDay, meanwhile: Callable[[], object]) -> None:
         bars[spec.instrument_token] = _minute_bars(day.broker, spec.instrument_token, begin, end)
         meanwhile()
     day.market.warm_up(bars)
+    if recordings.is_wanted(place()):
+        day.bars.update(bars)
     meanwhile()
 
 
-def broker_at(where: KiteEnvironment, clocks: MachineClocks, venue_session: str = "") -> KiteBroker:
-    """The login of the settings as a broker."""
+def broker_at(where: KiteEnvironment, clocks: MachineClocks) -> KiteBroker:
+    """The installation's own account as a broker, by the login in use."""
+    return broker_with(where, kite_token.of_installation(where.name), clocks)
+
+
+def broker_with(
+    where: KiteEnvironment, access_token: str, clocks: Clocks, venue_session: str = ""
+) -> KiteBroker:
+    """A broker by this very token."""
     return KiteBroker(
         where,
         api_key=settings.KITE_API_KEY,
-        access_token=settings.KITE_ACCESS_TOKEN,
+        access_token=access_token,
         clocks=clocks,
         venue_session=venue_session,
     )
@@ -147,13 +165,17 @@ def refresh_instruments() -> int:
 
 def open_feed(day: OpenDay, bell: Bell, announce: str) -> Feed:
     """Connect to the day's ticks and order updates; they ring `bell`."""
+    recorder = recordings.begin(place(), day.desk, announce, day.market.specs, day.bars)
+    day.bars.clear()
+    day.broker.record_to(recorder)
     ticker = Ticker(
         place(),
         api_key=settings.KITE_API_KEY,
-        access_token=settings.KITE_ACCESS_TOKEN,
+        access_token=day.access_token,
         user_id=day.desk.account.broker_user,
         clocks=day.clocks,
         announce=announce,
+        recorder=recorder,
         calls=TickerCalls(
             connected=lambda: bell.ring(feed.CONNECTED),
             frame=lambda: bell.ring(feed.FRAME),
@@ -164,7 +186,7 @@ def open_feed(day: OpenDay, bell: Bell, announce: str) -> Feed:
     )
     ticker.watch({spec.instrument_token: TickMode.FULL for spec in day.market.specs})
     ticker.start()
-    return Feed(ticker, day.clocks.stamp)
+    return Feed(ticker, day.clocks.stamp, recorder)
 
 
 def _session(account: Account, state: VenueState | None, clocks: MachineClocks) -> VenueSession:

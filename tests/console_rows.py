@@ -14,6 +14,7 @@ from trading.models import (
     Decision,
     Fill,
     Instrument,
+    KiteLogin,
     Lease,
     MarketDay,
     Order,
@@ -118,6 +119,10 @@ def build_day(number: int = 1) -> Chain:
         name="NIFTY", instrument_type="FUT", segment="NFO-FUT", lot_size=75, tick_size_paise=10, read_on=DAY,
     )  # fmt: skip
     ApiKey.objects.create(name=f"key-{number}", digest=f"{number:064}", scopes=["read"])
+    KiteLogin.objects.create(
+        account=account, place="sandbox", broker_user="AB1234", sealed_token="sealed", logged_in_at=MORNING,
+        dies_at=MORNING + timedelta(hours=20), asked_by="operator", stored_at=MORNING,
+    )  # fmt: skip
     Lease.objects.create(account=account, loop="EXITS", holder="host:1", expires_at=MORNING)
     MarketDay.objects.create(day=DAY + timedelta(days=5000 + number), name="Holiday")
     StrategySetting.objects.create(account=account, strategy="ORB", off_session=session)

@@ -29,6 +29,7 @@ from trading.models import (
     Decision,
     Fill,
     Instrument,
+    KiteLogin,
     Lease,
     MarketDay,
     Order,
@@ -318,3 +319,20 @@ class LeaseAdmin(ReadOnlyAdmin):
     list_display_links = ("loop",)
     list_select_related = ("account",)
     search_fields = ("holder",)
+
+
+@admin.register(KiteLogin)
+class KiteLoginAdmin(ReadOnlyAdmin):
+    list_display = ("broker_user", "place", "logged_in_at", "dies_at", "ended_at", "ended_why", "asked_by")
+    list_filter = ("place",)
+    fields = (
+        "account",
+        "place",
+        "broker_user",
+        "logged_in_at",
+        "dies_at",
+        "asked_by",
+        "stored_at",
+        "ended_at",
+        "ended_why",
+    )

@@ -3,11 +3,14 @@
 import hashlib
 import hmac
 import json
+import secrets
 from typing import Annotated, Any, TypeVar
 
 from django.conf import settings
+from django.contrib import messages
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from ninja import Query, Router, Schema, Status
 from ninja.errors import HttpError
 
@@ -22,10 +25,9 @@ kite = Router(tags=["kite"])
 
 Row = TypeVar("Row", bound=Model)
 POSTBACK_MAX_BYTES = 64 * 1024
-NO_LOGIN = (
-    "This installation trades on paper at its own exchange, which needs no Kite login. A login is asked for once "
-    "the program is set up for Zerodha's sandbox or for real money."
-)
+NO_BROWSER = "A login at Kite is a person's, in a browser: open the console at /admin/kite/, or use `manage.py kite_login`."
+#: the browser's session keeps the word that Kite must bring back
+STATE = "kite_state"
 
 
 class Page(Schema):
@@ -93,13 +95,41 @@ def _postback_of(request: HttpRequest) -> dict[str, Any]:
     return data
 
 
-@kite.get("/login", auth=Needs(Scope.OPERATE), response={409: dict[str, str]})
-def login(request: HttpRequest) -> Status[dict[str, str]]:
-    """Where the operator's daily login at Kite begins; refused while the account trades at our own exchange."""
-    return Status(409, {"detail": NO_LOGIN})
+@kite.get("/login", auth=Needs(Scope.OPERATE), response={302: None, 409: dict[str, str]})
+def login(request: HttpRequest) -> HttpResponse | Status[dict[str, str]]:
+    """Where the operator's daily login at Kite begins: the browser is sent to Kite's own page."""
+    from aitrapp_site import kite_login
+
+    if not request.user.is_authenticated:
+        return Status(409, {"detail": NO_BROWSER})
+    word = secrets.token_urlsafe(24)
+    try:
+        page = kite_login.login_url(word)
+    except kite_login.LoginRefused as error:
+        return Status(409, {"detail": str(error)})
+    request.session[STATE] = word
+    return HttpResponseRedirect(page)
 
 
-@kite.get("/callback", auth=Needs(Scope.OPERATE), response={409: dict[str, str]})
-def callback(request: HttpRequest) -> Status[dict[str, str]]:
-    """Where Kite sends the operator's browser back to; refused while the account trades at our own exchange."""
-    return Status(409, {"detail": NO_LOGIN})
+@kite.get("/callback", auth=Needs(Scope.OPERATE), response={302: None, 409: dict[str, str]})
+def callback(
+    request: HttpRequest, request_token: str = "", state: str = ""
+) -> HttpResponse | Status[dict[str, str]]:
+    """Where Kite sends the operator's browser back to. Only the browser that was sent there is believed, once."""
+    from aitrapp_site import kite_login
+
+    if not request.user.is_authenticated:
+        return Status(409, {"detail": NO_BROWSER})
+    sent = str(request.session.pop(STATE, ""))
+    if not (sent and hmac.compare_digest(sent.encode(), state.encode())):
+        messages.error(request, "That login was not begun here, or twice. Begin again.")
+        return HttpResponseRedirect(reverse("kite"))
+    try:
+        stored = kite_login.complete(
+            current.account_named(), request_token, asked_by=request.user.get_username()
+        )
+    except kite_login.LoginRefused as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, f"Logged in as {stored.broker_user}.")
+    return HttpResponseRedirect(reverse("kite"))

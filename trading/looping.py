@@ -30,6 +30,8 @@ from trading.wakeups import Bell
 log = structlog.get_logger(__name__)
 
 #: what tells that the database, not the program, is the matter
+#: the bell's word for an alarm of PostgreSQL: rows have changed
+NOTIFIED: Final = "notify"
 DATABASE_AWAY: Final = (OperationalError, InterfaceError, psycopg.OperationalError)
 
 
@@ -248,7 +250,7 @@ class Loop:
                         wakeups.listen(self.kind)
                         is_listening = True
                         # What was said before is lost: look.
-                        self.bell.ring("notify")
+                        self.bell.ring(NOTIFIED)
                     if time.monotonic() >= next_s:
                         next_s = time.monotonic() + self._timing.renew_every_s
                         passes = lead.passes
@@ -257,7 +259,7 @@ class Loop:
                         seen = passes
                     # Short waits, so that the end of the lead is seen soon.
                     if wakeups.heard(lead.held.account_id, min(0.25, max(next_s - time.monotonic(), 0.01))):
-                        self.bell.ring("notify")
+                        self.bell.ring(NOTIFIED)
                 except DATABASE_AWAY as error:
                     self._note("lease_not_renewed", error)
                     is_listening = False

@@ -16,7 +16,8 @@ from tests.simulation.oracle import AFTERMATH, ANY_FAULTS_S, ONE_FAULT_S, Line, 
 from trading.core.enums import Role
 from trading.core.order_ids import role_of_tag
 from trading.core.session import IST
-from trading.exchange.market_day import PLACE, WRITE, Entry
+from trading.exchange.accounts import PLACE
+from trading.exchange.market_day import WRITE, Entry
 
 #: what a process sends so soon after it was continued may be what it was stopped over
 LATE_FOR: Final = timedelta(seconds=2)

@@ -11,8 +11,9 @@ from tests.chaos.judge import Judge
 from tests.chaos.troubles import Kind, Trouble, Troubles
 from trading.core.holidays import default_calendar
 from trading.core.session import IST
+from trading.exchange.accounts import PLACE
 from trading.exchange.journal import Header, Journal
-from trading.exchange.market_day import FRAME, PLACE, WRITE, Entry, MarketDay, answer_of, books_of
+from trading.exchange.market_day import FRAME, WRITE, Entry, MarketDay, answer_of, books_of
 from trading.exchange.markets import Market
 
 DAY = date(2026, 11, 23)

@@ -114,13 +114,6 @@ def test_a_postback_that_is_no_small_object_is_refused(chain, client, body, stat
     )
 
 
-@pytest.mark.parametrize("path", ["/kite/login", "/kite/callback?request_token=x&state=y"])
-def test_on_paper_there_is_no_kite_login_and_it_says_why(chain, client, path):
-    answer = client.get(path)
-    assert answer.status_code == 409
-    assert answer.json()["detail"].startswith("This installation trades on paper at its own exchange")
-
-
 @pytest.mark.django_db(transaction=True)
 def test_a_bell_rings_when_its_transaction_commits_and_not_when_it_fails():
     account = Account.objects.create(name="paper", broker_user="AB0001")

@@ -1,11 +1,12 @@
 """What refuses an order after it was received: the broker's risk checks (RMS), then the exchange's own."""
 
-from datetime import datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 
 from trading.core.enums import OrderType, Product
 from trading.core.money import round_paise_to_tick, to_inr
 from trading.core.values import InstrumentSpec
+from trading.exchange.contracts import has_closing_auction
 from trading.exchange.orders import Terms, VenueOrder
 from trading.exchange.rules import VenueRules
 
@@ -49,9 +50,17 @@ def check_circuits(spec: InstrumentSpec, price_paise: int, trigger_paise: int, r
             )
 
 
+def mis_until(spec: InstrumentSpec, rules: VenueRules, on: date) -> time | None:
+    """The broker's square-off time of an instrument, IST; None where it has none."""
+    until = rules.mis_until.get(str(spec.exchange))
+    if until is not None and has_closing_auction(spec, on):
+        return min(until, rules.mis_until_with_auction)
+    return until
+
+
 def check_mis_time(order: VenueOrder, rules: VenueRules, position_quantity: int, now: datetime) -> None:
     """From the square-off time on, an MIS order may only reduce a position. Raises Refused."""
-    until = rules.mis_until.get(str(order.spec.exchange))
+    until = mis_until(order.spec, rules, now.date())
     if order.product is not Product.MIS or until is None or now.time() < until:
         return
     reduces = position_quantity * order.side.sign < 0 and order.quantity <= abs(position_quantity)

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -32,6 +32,8 @@ COLUMNS = (
     "segment",
     "exchange",
 )
+#: charges are reckoned for prices (rupees) and quantities below this
+MOST_CHARGED = 10**9
 QUOTE, OHLC, LTP = "quote", "ohlc", "ltp"
 #: instruments in one call
 MOST_ASKED = {QUOTE: 500, OHLC: 1000, LTP: 1000}
@@ -52,6 +54,21 @@ def profile_row(user_id: str) -> Row:
         "avatar_url": None,
         "meta": {"demat_consent": "physical"},
     }
+
+
+def full_profile_row(user_id: str) -> Row:
+    """`/user/profile/full`."""
+    row = profile_row(user_id) | {
+        "twofa_type": "totp",
+        "phone": "*0000",
+        "bank_accounts": [],
+        "dp_ids": [],
+        "pan": "*0000",
+        "tags": [],
+        "password_timestamp": "1970-01-01 00:00:00",
+        "twofa_timestamp": "1970-01-01 00:00:00",
+    }
+    return row | {"meta": {"poa": "physical", "silo": "", "account_blocks": []}}
 
 
 def session_row(user_id: str, api_key: str, access_token: str, now: datetime) -> Row:
@@ -103,16 +120,47 @@ def quote_rows(
 
     One without data is left out. Raises VenueRefusal when too many are asked for.
     """
-    if len(names) > MOST_ASKED[what]:
-        raise bad_input(f"Too many instruments: {len(names)}. At most {MOST_ASKED[what]} in one request.")
+    return {
+        name: _quote_row(spec, what, frame, prices, rules)
+        for name, spec, frame in _seen(names, MOST_ASKED[what], specs, prices)
+    }
+
+
+def trigger_range_rows(
+    names: Sequence[str],
+    side: Side,
+    specs: Mapping[tuple[str, str], InstrumentSpec],
+    prices: DayPrices,
+    rules: VenueRules,
+) -> dict[str, Row]:
+    """`/instruments/trigger_range`: where the stop of a cover order on this side may lie, between the last price
+    and the circuit against it. One without data is left out. Raises VenueRefusal for too many.
+    """
     rows: dict[str, Row] = {}
+    for name, spec, frame in _seen(names, MOST_ASKED[QUOTE], specs, prices):
+        last = int(frame.last_price_paise[0])
+        lower, upper = _circuits(spec, rules)
+        lowest, highest = (lower, last) if side is Side.BUY else (last, upper)
+        rows[name] = {
+            "instrument_token": spec.instrument_token,
+            "lower": number(lowest),
+            "upper": number(highest),
+        }
+    return rows
+
+
+def _seen(
+    names: Sequence[str], most: int, specs: Mapping[tuple[str, str], InstrumentSpec], prices: DayPrices
+) -> Iterator[tuple[str, InstrumentSpec, TickFrame]]:
+    """Those of the names that have a last packet, each with it. Raises VenueRefusal for too many."""
+    if len(names) > most:
+        raise bad_input(f"Too many instruments: {len(names)}. At most {most} in one request.")
     for name in names:
         exchange, _, symbol = name.partition(":")
         spec = specs.get((exchange, symbol))
         frame = prices.snapshot([spec.instrument_token]) if spec else None
         if spec is not None and frame is not None and len(frame):
-            rows[name] = _quote_row(spec, what, frame, prices, rules)
-    return rows
+            yield name, spec, frame
 
 
 def _quote_row(
@@ -126,7 +174,7 @@ def _quote_row(
     row["ohlc"] = {"open": number(opened), "high": number(high), "low": number(low), "close": number(close)}
     if what == OHLC:
         return row
-    lower, upper = circuits_paise(spec, rules.circuit_pct)
+    lower, upper = _circuits(spec, rules)
     traded_at = stamp(datetime.fromtimestamp(int(frame.exchange_time_s[0]), IST))
     return row | {
         "timestamp": traded_at,
@@ -147,6 +195,11 @@ def _quote_row(
             "sell": _levels(frame.ask_price_paise[0].tolist(), frame.ask_quantity[0].tolist()),
         },
     }
+
+
+def _circuits(spec: InstrumentSpec, rules: VenueRules) -> tuple[int, int]:
+    """An index has neither tick nor circuits."""
+    return circuits_paise(spec, rules.circuit_pct) if spec.tick_size_paise else (0, 0)
 
 
 def _levels(prices: list[int], quantities: list[int]) -> list[Row]:
@@ -175,16 +228,26 @@ def contract_note_rows(orders: Iterable[Mapping[str, Any]], trade_date: date) ->
 def _contract_note(order: Mapping[str, Any], trade_date: date) -> Row:
     try:
         exchange, side = Exchange(str(order["exchange"])), Side(str(order["transaction_type"]))
-        value_inr = Decimal(str(order["average_price"])) * int(order["quantity"])
+        value_inr = _value_inr(order)
         spec = _any_spec(exchange, str(order["tradingsymbol"]))
         charges = charges_of_value(
             segment_of(spec), side, value_inr, trade_date=trade_date, exchange=exchange
         )
-    except (KeyError, ValueError, InvalidOperation) as error:
+    except (KeyError, ValueError) as error:
         raise bad_input(f"Invalid order for charges: {error}.") from None
     names = ("transaction_type", "tradingsymbol", "exchange", "variety", "product", "order_type", "quantity")
     row = {name: order.get(name) for name in names}
     return row | {"price": order["average_price"], "charges": charges_row(charges)}
+
+
+def _value_inr(order: Mapping[str, Any]) -> Decimal:
+    try:
+        price, quantity = Decimal(str(order["average_price"])), int(str(order["quantity"]))
+        if 0 < price < MOST_CHARGED and 0 < quantity < MOST_CHARGED:
+            return price * quantity
+    except InvalidOperation:
+        pass
+    raise ValueError("average_price and quantity should be above 0 and below a billion")
 
 
 def _any_spec(exchange: Exchange, symbol: str) -> InstrumentSpec:
@@ -204,8 +267,41 @@ def _any_spec(exchange: Exchange, symbol: str) -> InstrumentSpec:
     )
 
 
-def basket_row(orders: Sequence[Row]) -> Row:
-    """`POST /margins/basket`: the sum of its orders; no hedge benefit is known here."""
-    total = sum((Decimal(str(order["total"])) for order in orders), Decimal(0))
-    whole = {"type": "", "tradingsymbol": "", "exchange": "", "total": number(int(total * 100))}
-    return {"initial": whole, "final": whole, "orders": list(orders)}
+def basket_row(orders: Sequence[Row], *, is_compact: bool = False) -> Row:
+    """`POST /margins/basket`: the sum of its orders; no hedge benefit is known here. Compact: the sums alone."""
+    whole = _sum_of(orders)
+    rows = [] if is_compact else list(orders)
+    return {"initial": whole, "final": whole, "orders": rows, "charges": whole["charges"]}
+
+
+_SUMMED = ("span", "exposure", "option_premium", "additional", "bo", "cash", "var", "total")
+_CHARGED = (
+    "transaction_tax",
+    "exchange_turnover_charge",
+    "sebi_turnover_charge",
+    "brokerage",
+    "stamp_duty",
+    "total",
+)
+
+
+def _sum_of(orders: Sequence[Row]) -> Row:
+    charges = [order["charges"] for order in orders]
+    gst = [charge["gst"] for charge in charges]
+    return {
+        "type": "",
+        "tradingsymbol": "",
+        "exchange": "",
+        **{name: _total(orders, name) for name in _SUMMED},
+        "pnl": {"realised": 0, "unrealised": 0},
+        "leverage": 0,
+        "charges": {
+            "transaction_tax_type": "",
+            **{name: _total(charges, name) for name in _CHARGED},
+            "gst": {name: _total(gst, name) for name in ("igst", "cgst", "sgst", "total")},
+        },
+    }
+
+
+def _total(rows: Iterable[Row], name: str) -> int | float:
+    return number(sum(int(Decimal(str(row[name])) * 100) for row in rows))

@@ -5,7 +5,7 @@ only.
 """
 
 from collections.abc import Container
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta
 
 from trading.core.enums import Exchange
 from trading.core.values import InstrumentSpec
@@ -45,6 +45,7 @@ FREEZES: dict[str, tuple[tuple[date, int], ...]] = {
 EXPIRY_MOVED_TO_TUESDAY = date(2025, 9, 1)
 TICKS_BY_PRICE_SINCE = date(2025, 4, 15)
 CLOSING_AUCTION_SINCE = date(2026, 8, 3)
+CONTINUOUS_SINCE = time(9, 15)
 _THURSDAY, _TUESDAY = 3, 1
 
 
@@ -105,6 +106,16 @@ def share_tick_paise(price_paise: int, on: date) -> int:
         if price_paise <= below_inr * 100 - (below_inr == 250):
             return tick_paise
     return 500
+
+
+def has_closing_auction(spec: InstrumentSpec, on: date) -> bool:
+    """A share with F&O, since 3 August 2026."""
+    return on >= CLOSING_AUCTION_SINCE and spec.has_derivatives and not spec.is_derivative
+
+
+def is_continuous(spec: InstrumentSpec, now: datetime) -> bool:
+    """Whether it trades continuously at that moment of a trading day, IST."""
+    return CONTINUOUS_SINCE <= now.time() < continuous_close(spec, now.date())
 
 
 def continuous_close(spec: InstrumentSpec, on: date) -> time:

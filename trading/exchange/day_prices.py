@@ -1,6 +1,6 @@
 """What a day's frames have shown so far: each instrument's last packet, its day's prices, its minute candles."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from trading.core.candles import Bars, join_minutes
 from trading.core.ticks import Ints, TickFrame
 from trading.core.values import InstrumentSpec
+from trading.exchange.indices import bars_of, indices_of, widen
 
 Rows = NDArray[np.intp]
 
@@ -33,11 +34,17 @@ _DEEP = ("bid_price_paise", "bid_quantity", "ask_price_paise", "ask_quantity")
 
 
 class DayPrices:
-    """One trading day of n instruments. Prices are paise; what was not seen yet is 0."""
+    """One trading day of n instruments and of the indices behind them. Prices are paise; what was not seen yet
+    is 0.
+    """
 
     def __init__(self, instruments: Sequence[InstrumentSpec], opening: datetime) -> None:
         """`opening` is the day's first minute, aware."""
+        self.indices = indices_of(instruments, opening.date())
+        instruments = [*instruments, *(index.spec for index in self.indices)]
         count = len(instruments)
+        #: everything that has a price here, by exchange and symbol
+        self.specs = {(str(spec.exchange), spec.tradingsymbol): spec for spec in instruments}
         self._tokens = np.array([spec.instrument_token for spec in instruments], np.int64)
         self._row_of = {token: row for row, token in enumerate(self._tokens.tolist())}
         self._opening_s = int(opening.timestamp())
@@ -51,6 +58,7 @@ class DayPrices:
 
     def note(self, frame: TickFrame) -> None:
         """Take over one frame. Raises KeyError for a token that is not of this day."""
+        frame = self.widen(frame)
         rows = np.array([self._row_of[token] for token in frame.tokens.tolist()], np.intp)
         for name, column in self._last.items():
             column[rows] = getattr(frame, name)
@@ -62,6 +70,18 @@ class DayPrices:
         minute = (int(frame.received_at.timestamp()) - self._opening_s) // 60
         if 0 <= minute < MINUTES:
             self._note_minute(minute, rows, last, frame.volume)
+
+    def widen(self, frame: TickFrame) -> TickFrame:
+        """A frame of the market with the indices that move with it."""
+        return widen(frame, self.indices)
+
+    def candles(self, token: int, history: Mapping[int, Bars], interval: str) -> Bars:
+        """Candles of earlier days and of today so far. Raises KeyError for an unknown token or interval."""
+        bars = history.get(token, Bars.empty())
+        for index in self.indices:
+            if index.spec.instrument_token == token:
+                bars = bars_of(index, history[index.future_token])
+        return join_interval(join_days(bars, self.minutes(token)), interval)
 
     def _note_minute(self, minute: int, rows: Rows, last: Ints, volume: Ints) -> None:
         opened, high, low, close, cumulative = self._minutes[:, minute]
@@ -77,7 +97,11 @@ class DayPrices:
         known = [self._row_of[token] for token in tokens if token in self._row_of]
         rows = np.array([row for row in known if self._open[row]], np.intp)
         columns = {name: column[rows] for name, column in self._last.items()}
-        return TickFrame(received_at=self._now, tokens=self._tokens[rows], **columns)
+        return TickFrame(received_at=self._now, tokens=self._tokens[rows], packets=(), **columns)
+
+    def has(self, token: int) -> bool:
+        """Whether it is an instrument of this day, or an index behind one."""
+        return token in self._row_of
 
     def day_prices(self, tokens: Ints) -> Ints:
         """Open, high, low and previous close of each token, n by 4. Raises KeyError for an unknown one."""

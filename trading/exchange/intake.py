@@ -16,11 +16,18 @@ Word = TypeVar("Word", bound=StrEnum)
 STOPS = (OrderType.SL, OrderType.SL_M)
 AT_MARKET = (OrderType.MARKET, OrderType.SL_M)
 TAG_LENGTH = 20
+#: no price in rupees and no quantity lies above
+MOST = 10**9
+REGULAR, AMO, CO, ICEBERG = "regular", "amo", "co", "iceberg"
+VARIETIES = (REGULAR, AMO, CO, ICEBERG)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewOrder:
-    """A well-formed place request. Prices in paise; `protection_pct` None unless MARKET or SL-M."""
+    """A well-formed place request. Prices in paise; `protection_pct` None unless MARKET or SL-M.
+
+    `cover_trigger_paise` is the stop of a cover order, `leg_quantity` one leg of an iceberg; else 0.
+    """
 
     spec: InstrumentSpec
     side: Side
@@ -32,6 +39,13 @@ class NewOrder:
     validity: str
     tag: str
     protection_pct: Decimal | None
+    variety: str = REGULAR
+    ttl_min: int = 0
+    disclosed: int = 0
+    cover_trigger_paise: int = 0
+    leg_quantity: int = 0
+    #: tags that the broker gives beside the client's own
+    system_tags: tuple[str, ...] = ()
 
 
 def read_place(
@@ -42,24 +56,78 @@ def read_place(
     `last_paise` is the instrument's last price, 0 where none was seen. Raises VenueRefusal (InputException,
     400).
     """
-    if str(fields.get("variety") or "regular") != "regular":
-        raise bad_input("Only `variety` regular is served here.")
-    order_type = _word(fields, "order_type", OrderType)
+    variety = _variety(fields)
+    order_type = read_word(fields, "order_type", OrderType)
+    check_type_of_variety(variety, order_type)
     new = NewOrder(
+        variety=variety,
         spec=spec,
-        side=_word(fields, "transaction_type", Side),
-        product=_product(fields, spec),
+        side=read_word(fields, "transaction_type", Side),
+        product=read_product(fields, spec),
         order_type=order_type,
-        quantity=_quantity(fields, "quantity"),
+        quantity=quantity_of(fields, "quantity"),
         price_paise=0 if order_type in AT_MARKET else _price(fields, "price", spec),
         trigger_paise=_price(fields, "trigger_price", spec) if order_type in STOPS else 0,
         validity=_validity(fields),
+        ttl_min=_ttl_min(fields),
         tag=_tag(fields),
         protection_pct=_protection_pct(fields, order_type, rules),
+        disclosed=_disclosed(fields, spec),
+        cover_trigger_paise=_price(fields, "trigger_price", spec) if variety == CO else 0,
+        leg_quantity=_leg_quantity(fields, spec, rules) if variety == ICEBERG else 0,
     )
-    check_quantity(spec, new.quantity)
+    check_quantity(spec, new.leg_quantity or new.quantity)
     check_stop(spec, new.side, new.order_type, new.price_paise, new.trigger_paise, last_paise)
+    if variety == CO:
+        _check_cover(new, last_paise)
     return new
+
+
+def check_type_of_variety(variety: str, order_type: OrderType) -> None:
+    """A cover order and an iceberg are MARKET or LIMIT; raises InputException."""
+    if variety in (CO, ICEBERG) and order_type in STOPS:
+        raise bad_input(
+            f"Order type {order_type} is not allowed for `variety` {variety}. Use MARKET or LIMIT."
+        )
+
+
+def _variety(fields: Mapping[str, Any]) -> str:
+    variety = str(fields.get("variety") or REGULAR)
+    if variety not in VARIETIES:
+        raise bad_input(f"Invalid `variety`. Should be one of {', '.join(VARIETIES)}.")
+    return variety
+
+
+def _check_cover(new: NewOrder, last_paise: int) -> None:
+    """A cover order is intraday, and its stop lies on the losing side of where it enters."""
+    if new.product is not Product.MIS:
+        raise bad_input("Cover orders are intraday: `product` should be MIS.")
+    check_stop(
+        new.spec, new.side.opposite, OrderType.SL_M, 0, new.cover_trigger_paise, new.price_paise or last_paise
+    )
+
+
+def _disclosed(fields: Mapping[str, Any], spec: InstrumentSpec) -> int:
+    if str(fields.get("disclosed_quantity") or 0) == "0":
+        return 0
+    disclosed = quantity_of(fields, "disclosed_quantity")
+    if spec.is_derivative:
+        raise bad_input("`disclosed_quantity` is for shares only.")
+    if disclosed > quantity_of(fields, "quantity"):
+        raise bad_input("Invalid `disclosed_quantity`. Cannot be more than the quantity.")
+    return disclosed
+
+
+def _leg_quantity(fields: Mapping[str, Any], spec: InstrumentSpec, rules: VenueRules) -> int:
+    legs, each = quantity_of(fields, "iceberg_legs"), quantity_of(fields, "iceberg_quantity")
+    total = quantity_of(fields, "quantity")
+    if not 2 <= legs <= rules.iceberg_legs:
+        raise bad_input(f"Invalid `iceberg_legs`. Should be 2 to {rules.iceberg_legs}.")
+    if -(-total // each) != legs:
+        raise bad_input(f"Invalid `iceberg_quantity`. {legs} legs of {each} do not make {total}.")
+    if total % spec.lot_size:
+        raise bad_input(f"Invalid `quantity`. Should be in multiples of lot size {spec.lot_size}.")
+    return each
 
 
 def find_spec(fields: Mapping[str, Any], specs: Mapping[tuple[str, str], InstrumentSpec]) -> InstrumentSpec:
@@ -68,6 +136,11 @@ def find_spec(fields: Mapping[str, Any], specs: Mapping[tuple[str, str], Instrum
     if spec is None:
         raise bad_input("The instrument you are placing an order for has either expired or does not exist.")
     return spec
+
+
+def is_asked(fields: Mapping[str, Any], name: str) -> bool:
+    """A switch of a form: true however it is written."""
+    return str(fields.get(name) or "").lower() in ("true", "1")
 
 
 def read_change(order: VenueOrder, change: Mapping[str, Any], rules: VenueRules, last_paise: int) -> Terms:
@@ -92,7 +165,7 @@ def read_change(order: VenueOrder, change: Mapping[str, Any], rules: VenueRules,
         quantity=_changed_quantity(order, given, rules),
         price_paise=price,
         trigger_paise=trigger,
-        validity=_validity(given) if "validity" in given else order.validity,
+        validity=_changed_validity(order, given),
         protection_pct=None if order_type is order.order_type else _protection_pct(given, order_type, rules),
     )
     check_quantity(order.spec, terms.quantity)
@@ -104,7 +177,7 @@ def read_change(order: VenueOrder, change: Mapping[str, Any], rules: VenueRules,
 def _changed_type(order: VenueOrder, given: Mapping[str, Any], rules: VenueRules) -> OrderType:
     if "order_type" not in given:
         return order.order_type
-    wanted = _word(given, "order_type", OrderType)
+    wanted = read_word(given, "order_type", OrderType)
     if wanted is order.order_type:
         return wanted
     if wanted in STOPS:
@@ -114,10 +187,17 @@ def _changed_type(order: VenueOrder, given: Mapping[str, Any], rules: VenueRules
     return wanted
 
 
+def _changed_validity(order: VenueOrder, given: Mapping[str, Any]) -> str:
+    validity = _validity(given) if "validity" in given else order.validity
+    if (validity == "TTL") != (order.validity == "TTL"):
+        raise bad_input("Validity cannot be changed to or from TTL.")
+    return validity
+
+
 def _changed_quantity(order: VenueOrder, given: Mapping[str, Any], rules: VenueRules) -> int:
     if "quantity" not in given:
         return order.quantity
-    asked = _quantity(given, "quantity")
+    asked = quantity_of(given, "quantity")
     if not order.filled:
         return asked
     if rules.modified_quantity == "refuse" and asked != order.quantity:
@@ -157,36 +237,41 @@ def check_stop(
         raise bad_input(f"Limit price for stoploss {way} orders cannot be {other} than the trigger price.")
 
 
-def _word(fields: Mapping[str, Any], key: str, words: type[Word]) -> Word:
+def read_word(fields: Mapping[str, Any], key: str, words: type[Word]) -> Word:
+    """One of the words; raises InputException."""
     try:
         return words(str(fields.get(key, "")))
     except ValueError:
         raise bad_input(f"Invalid `{key}`. Should be one of {', '.join(words)}.") from None
 
 
-def _product(fields: Mapping[str, Any], spec: InstrumentSpec) -> Product:
-    product = _word(fields, "product", Product)
+def read_product(fields: Mapping[str, Any], spec: InstrumentSpec, key: str = "product") -> Product:
+    """A product this instrument can be held in; raises InputException."""
+    product = read_word(fields, key, Product)
     if product is (Product.CNC if spec.is_derivative else Product.NRML):
         raise bad_input(f"Product {product} is not allowed for {spec.exchange}:{spec.tradingsymbol}.")
     return product
 
 
-def _quantity(fields: Mapping[str, Any], key: str) -> int:
+def quantity_of(fields: Mapping[str, Any], key: str) -> int:
+    """A whole number above 0; raises InputException."""
     try:
         quantity = int(str(fields.get(key, "")))
     except ValueError:
         quantity = 0
-    if quantity <= 0:
+    if not 0 < quantity <= MOST:
         raise bad_input(f"Invalid `{key}`. Should be a whole number above 0.")
     return quantity
 
 
 def _price(fields: Mapping[str, Any], key: str, spec: InstrumentSpec) -> int:
     try:
-        price = to_paise(Decimal(str(fields.get(key) or 0)))
+        asked = Decimal(str(fields.get(key) or 0))
+        # Looked at before it is whole paise: 1e999999 has a million digits.
+        price = to_paise(asked) if asked <= MOST else MOST * 100 + 1
     except (InvalidOperation, ValueError):
         raise bad_input(f"Invalid `{key}`.") from None
-    if price <= 0:
+    if not 0 < price <= MOST * 100:
         raise bad_input(f"Invalid `{key}`. Should be above 0.")
     if price % spec.tick_size_paise:
         raise bad_input(
@@ -198,9 +283,14 @@ def _price(fields: Mapping[str, Any], key: str, spec: InstrumentSpec) -> int:
 
 def _validity(fields: Mapping[str, Any]) -> str:
     validity = str(fields.get("validity") or "DAY")
-    if validity not in ("DAY", "IOC"):
-        raise bad_input("Invalid `validity`. Should be DAY or IOC.")
+    if validity not in ("DAY", "IOC", "TTL"):
+        raise bad_input("Invalid `validity`. Should be DAY, IOC or TTL.")
     return validity
+
+
+def _ttl_min(fields: Mapping[str, Any]) -> int:
+    """How long a TTL order lives, minutes; 0 for another validity."""
+    return quantity_of(fields, "validity_ttl") if _validity(fields) == "TTL" else 0
 
 
 def _tag(fields: Mapping[str, Any]) -> str:

@@ -18,6 +18,8 @@ from trading.exchange.market_day import FRAME, TIME, WRITE, Entry
 LOCK, CURRENT, SUFFIX = "lock", "current", ".jsonl"
 #: files of sessions that ended, kept to look at
 KEPT = 10
+#: bytes a file grows by
+ROOM = 1 << 20
 
 
 class BrokenJournal(ValueError):
@@ -54,17 +56,25 @@ class Kept:
 
 
 class Journal:
-    """Appends to one session's file. Every method but `note` is on disk when it returns."""
+    """Appends to one session's file. What `keep` takes is on disk when it returns, what the others take after
+    `sync`: until then it survives the process, not the machine.
+    """
 
-    def __init__(self, file: int, path: Path) -> None:
+    def __init__(self, file: int, path: Path, end: int = 0) -> None:
+        """`end` is where the next line goes, bytes."""
         self._file = file
+        self._end = end
+        #: so far the file is written, with NULs beyond `_end`
+        self._reserved = end
         self.path = path
+        #: something was written that no sync has brought to the disk
+        self.is_behind = False
 
     @classmethod
     def begin(cls, folder: Path, header: Header) -> Self:
         """A new session's file, current from now on. Older ones beyond `KEPT` are removed."""
         path = folder / f"{header.venue_session}{SUFFIX}"
-        journal = cls(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600), path)
+        journal = cls(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), path)
         journal.keep({"header": asdict(header)})
         pointer = folder / f"{CURRENT}.new"
         pointer.write_text(path.name)
@@ -78,15 +88,15 @@ class Journal:
 
     @classmethod
     def go_on(cls, path: Path) -> Self:
-        """Append to an existing file. A last line cut off by the kill is taken back."""
+        """Append to an existing file. What follows the last whole line is taken back: a line cut off, the room."""
         text = path.read_bytes()
         whole = text.rfind(b"\n") + 1
         if whole < len(text):
             os.truncate(path, whole)
-        return cls(os.open(path, os.O_WRONLY | os.O_APPEND), path)
+        return cls(os.open(path, os.O_WRONLY), path, whole)
 
     def note(self, kind: str, moment: datetime) -> None:
-        """A frame or a market time: survives the process, not the machine."""
+        """A frame or a market time."""
         self._append({kind: moment.isoformat()})
 
     def write(self, entry: Entry) -> None:
@@ -99,17 +109,32 @@ class Journal:
             entry.answer,
             entry.books,
         )
-        self.keep({WRITE: words})
+        self._append({WRITE: words if not entry.user_id else (*words, entry.user_id)})
+        self.is_behind = True
 
     def keep(self, event: Mapping[str, Any]) -> None:
         self._append(event)
-        os.fdatasync(self._file)
+        self.sync()
+
+    def sync(self) -> None:
+        """Bring what was written to the disk; of a closed journal all is there."""
+        if self._file >= 0:
+            os.fdatasync(self._file)
+        self.is_behind = False
 
     def close(self) -> None:
-        os.close(self._file)
+        file, self._file = self._file, -1
+        os.ftruncate(file, self._end)
+        os.fdatasync(file)
+        os.close(file)
 
     def _append(self, event: Mapping[str, Any]) -> None:
-        os.write(self._file, json.dumps(event, separators=(",", ":"), default=str).encode() + b"\n")
+        line = json.dumps(event, separators=(",", ":"), default=str).encode() + b"\n"
+        while self._end + len(line) > self._reserved:
+            # Writing over what is there needs no change of the file's size, which makes a sync many times cheaper.
+            os.pwrite(self._file, bytes(ROOM), self._reserved)
+            self._reserved += ROOM
+        self._end += os.pwrite(self._file, line, self._end)
 
 
 def lock(folder: Path) -> int:
@@ -171,7 +196,7 @@ def _entries(event: Mapping[str, Any]) -> Iterator[Entry]:
         if kind in event:
             yield Entry(kind=kind, at=datetime.fromisoformat(event[kind]))
     if WRITE in event:
-        moment, verb, order_id, fields, answer, books = event[WRITE]
+        moment, verb, order_id, fields, answer, books, *user_id = event[WRITE]
         yield Entry(
             kind=WRITE,
             at=datetime.fromisoformat(moment),
@@ -180,4 +205,5 @@ def _entries(event: Mapping[str, Any]) -> Iterator[Entry]:
             fields=fields,
             answer=answer,
             books=books,
+            user_id=user_id[0] if user_id else "",
         )

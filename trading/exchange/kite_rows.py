@@ -25,7 +25,7 @@ def number(paise: int | Fraction) -> int | float:
 
 def stamp(moment: datetime | None) -> str | None:
     """`2022-03-15 09:30:04`, IST, to the second."""
-    return None if moment is None else moment.astimezone(IST).strftime("%Y-%m-%d %H:%M:%S")
+    return None if moment is None else moment.astimezone(IST).isoformat(" ", "seconds")[:19]
 
 
 def average_of(value_paise: int, quantity: int) -> int | float:
@@ -41,14 +41,14 @@ def order_row(order: VenueOrder) -> Row:
         "placed_by": order.placed_by,
         "order_id": order.order_id,
         "exchange_order_id": order.exchange_order_id,
-        "parent_order_id": None,
+        "parent_order_id": order.parent_order_id,
         "status": str(order.status),
         "status_message": order.status_message,
         "status_message_raw": order.status_message_raw,
         "order_timestamp": stamp(order.placed_at),
         "exchange_update_timestamp": stamp(order.updated_at),
         "exchange_timestamp": stamp(order.exchange_at),
-        "variety": "regular",
+        "variety": order.variety,
         "modified": order.is_modified,
         "exchange": str(order.spec.exchange),
         "tradingsymbol": order.spec.tradingsymbol,
@@ -58,7 +58,7 @@ def order_row(order: VenueOrder) -> Row:
         "validity": order.validity,
         "product": str(order.product),
         "quantity": order.quantity,
-        "disclosed_quantity": 0,
+        "disclosed_quantity": order.disclosed,
         "price": number(order.price_paise),
         "trigger_price": number(order.trigger_paise),
         "average_price": average_of(order.filled_value_paise, order.filled),
@@ -66,12 +66,14 @@ def order_row(order: VenueOrder) -> Row:
         "pending_quantity": _pending_shown(order),
         "cancelled_quantity": order.cancelled,
         "market_protection": 0,
-        "meta": {},
+        "meta": order.meta,
         "tag": order.tag or None,
         "guid": f"paper-{order.order_id}",
     }
-    if order.tag:
-        row["tags"] = [order.tag]
+    if order.ttl_min:
+        row["validity_ttl"] = order.ttl_min
+    if order.tag or order.system_tags:
+        row["tags"] = [*([order.tag] if order.tag else []), *order.system_tags]
     return row
 
 
@@ -83,7 +85,7 @@ def _pending_shown(order: VenueOrder) -> int:
 
 def update_row(row: Row, user_id: str, status: str) -> Row:
     """A postback's payload from an order row; whoever knows the API secret fills in `checksum`."""
-    return row | {
+    return {key: value for key, value in row.items() if key != "modified"} | {
         "user_id": user_id,
         "app_id": 0,
         "checksum": "",

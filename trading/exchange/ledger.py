@@ -58,8 +58,12 @@ class Position:
     def unrealised_paise(self, last_paise: int) -> Fraction:
         return self.quantity * last_paise - self.cost_paise
 
-    def add(self, side: Side, quantity: int, price_paise: int) -> None:
-        """Book one execution: it closes what is open the other way at average cost, the rest opens."""
+    def add(self, side: Side, quantity: int, price_paise: int | Fraction) -> None:
+        """Book one execution: it closes what is open the other way at average cost, the rest opens.
+
+        A price may be a fraction where `quantity` times it is whole paise.
+        """
+        value = int(quantity * price_paise)
         held = self.quantity
         closing = min(quantity, abs(held)) if held * side.sign < 0 else 0
         if closing:
@@ -67,10 +71,23 @@ class Position:
         self.cost_paise += side.sign * (quantity - closing) * price_paise
         if side is Side.BUY:
             self.buy_quantity += quantity
-            self.buy_value_paise += quantity * price_paise
+            self.buy_value_paise += value
         else:
             self.sell_quantity += quantity
-            self.sell_value_paise += quantity * price_paise
+            self.sell_value_paise += value
+
+    def take(self, quantity: int) -> int:
+        """Take open units out at their average cost; what they cost, whole paise, signed like the position."""
+        sign = 1 if self.quantity > 0 else -1
+        cost = int(self.cost_paise * quantity / abs(self.quantity))
+        self.cost_paise -= cost
+        if sign > 0:
+            self.buy_quantity -= quantity
+            self.buy_value_paise -= cost
+        else:
+            self.sell_quantity -= quantity
+            self.sell_value_paise += cost
+        return cost
 
 
 class Ledger:
@@ -83,8 +100,9 @@ class Ledger:
         self.capital_paise = capital_paise
         self.executions: list[Execution] = []
         self.positions: dict[Key, Position] = {}
-        self._rules = rules
+        self.rules = rules
         self._charges: dict[str, int] = {}
+        self.charges_paise = 0
 
     def book(self, execution: Execution, order: VenueOrder) -> None:
         """Takes the order after its filled quantity and value were raised by this execution."""
@@ -100,15 +118,23 @@ class Ledger:
             trade_date=execution.filled_at.date(),
             exchange=execution.spec.exchange,
         )
-        self._charges[order.order_id] = to_paise(charges.total_inr)
+        self._set_charge(order.order_id, to_paise(charges.total_inr))
+
+    def convert(self, spec: InstrumentSpec, side: Side, quantity: int, old: Product, new: Product) -> None:
+        """Move open units to another product at their average cost; they must be there."""
+        token = spec.instrument_token
+        cost = abs(self.positions[token, old].take(quantity))
+        if (token, new) not in self.positions:
+            self.positions[token, new] = Position(spec=spec, product=new)
+        self.positions[token, new].add(side, quantity, Fraction(cost, quantity))
 
     def charge(self, what: str, amount_paise: int) -> None:
         """A fee beside those of executions; `what` must be unique."""
-        self._charges[what] = amount_paise
+        self._set_charge(what, amount_paise)
 
-    @property
-    def charges_paise(self) -> int:
-        return sum(self._charges.values())
+    def _set_charge(self, what: str, amount_paise: int) -> None:
+        self.charges_paise += amount_paise - self._charges.get(what, 0)
+        self._charges[what] = amount_paise
 
     @property
     def realised_paise(self) -> Fraction:
@@ -162,9 +188,9 @@ class Ledger:
             if quantity >= 0:
                 return quantity * price_paise
             price_paise = spec.strike_paise
-        percent = self._rules.share_mis_margin_pct
+        percent = self.rules.share_mis_margin_pct
         if spec.is_derivative:
-            percent = self._rules.derivative_margin_pct
+            percent = self.rules.derivative_margin_pct
         elif product is Product.CNC:
             return abs(quantity) * price_paise
         return int(abs(quantity) * price_paise * percent / 100)

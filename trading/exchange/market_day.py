@@ -5,16 +5,19 @@ market times, give the same books. So a journal of requests and frame times is a
 """
 
 from collections.abc import Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from trading.core.candles import Bars
 from trading.core.session import at
 from trading.core.ticks import TickFrame
+from trading.exchange.accounts import SET_RULE, Account, read_account
 from trading.exchange.contracts import continuous_close
 from trading.exchange.day_prices import DayPrices
-from trading.exchange.rules import VenueRefusal, VenueRules, bad_input
+from trading.exchange.matching import Packets
+from trading.exchange.rules import VenueRefusal, VenueRules
 from trading.exchange.sources import MarketSource
 from trading.exchange.venue import Venue
 
@@ -23,7 +26,7 @@ OPENS: Final = time(9, 15)
 ENDS: Final = time(15, 45)
 WARM_UP_DAYS: Final = 3
 
-PLACE, MODIFY, CANCEL = "place", "modify", "cancel"
+OPEN_ACCOUNT = "open-account"
 FRAME, WRITE, TIME = "frame", "write", "time"
 
 
@@ -39,6 +42,8 @@ class Entry:
     answer: str = ""
     #: the books after it, in short
     books: str = ""
+    #: whose it is; empty: the first account's
+    user_id: str = ""
 
 
 class MarketDay:
@@ -60,6 +65,9 @@ class MarketDay:
     ) -> None:
         day = source.trading_date
         self.source = source
+        self._seed = seed
+        self._packets = Packets()
+        #: the first account's
         self.venue = Venue(
             source.instruments,
             rules or VenueRules(),
@@ -67,7 +75,10 @@ class MarketDay:
             capital_paise=capital_paise,
             user_id=user_id,
             venue_session=venue_session,
+            packets=self._packets,
         )
+        self.accounts = {user_id: Account(self.venue)}
+        self.gtts = self.accounts[user_id].gtts
         self.begins_at, self.opens_at, self.ends_at = at(day, BEGINS), at(day, OPENS), at(day, ENDS)
         self.closes_at = at(day, max(continuous_close(spec, day) for spec in source.instruments))
         self.prices = DayPrices(source.instruments, self.opens_at)
@@ -78,8 +89,9 @@ class MarketDay:
         #: fetched, and not yet come
         self.pending: TickFrame | None = None
         self.is_exhausted = False
-        self._frames = source.frames(self.venue.first_extreme)
+        self._frames = source.frames(self._first_extreme)
         self._last_frame_at: datetime | None = None
+        self.venue.square_off_at_times(self.begins_at)
         if begin is not None:
             self._skip_to(at(day, begin))
 
@@ -123,33 +135,77 @@ class MarketDay:
         frame, self.pending = self.pending, None
         if frame is None:
             raise ValueError("no frame was fetched: call fetch first")
-        self.venue.apply_frame(frame)
+        # Nobody's order may meet the new prices before what was due earlier has happened, anybody's.
+        for account in self.accounts.values():
+            account.venue.advance(frame.received_at)
+        for account in self.accounts.values():
+            account.venue.apply_frame(frame)
         self.prices.note(frame)
         self._last_frame_at = frame.received_at
         self.market_at = max(self.market_at, frame.received_at)
+        for account in self.accounts.values():
+            account.judge_triggers(frame, self.market_at)
         return frame
 
     def advance(self, now: datetime) -> None:
         """Let what is due by `now` happen to the orders."""
         self.market_at = max(self.market_at, now)
-        self.venue.advance(self.market_at)
+        for account in self.accounts.values():
+            account.venue.advance(self.market_at)
 
-    def write(self, verb: str, order_id: str, fields: Mapping[str, Any], now: datetime) -> str:
-        """Place, modify or cancel as Kite's order routes do; the order id. Raises VenueRefusal."""
-        self.advance(now)
-        if verb == PLACE:
-            if str(fields.get("autoslice") or "false").lower() == "true":
-                raise bad_input("`autoslice` is not served here. Place smaller orders.")
-            return self.venue.place(fields, self.market_at)
-        if verb == MODIFY:
-            return self.venue.modify(order_id, fields, self.market_at)
-        return self.venue.cancel(order_id, self.market_at)
+    def write(
+        self, verb: str, order_id: str, fields: Mapping[str, Any], now: datetime, user_id: str = ""
+    ) -> str:
+        """What a request to change something comes to: see `Account.write`. Of the account of `user_id`, empty for
+        the first; a rule is set for all. Raises VenueRefusal.
+        """
+        self.market_at = max(self.market_at, now)
+        if verb == OPEN_ACCOUNT:
+            return self._open_account(*read_account(fields, self.accounts))
+        if verb == SET_RULE:
+            for account in self.accounts.values():
+                account.write(verb, order_id, fields, self.market_at)
+            return "set"
+        account = self.accounts[user_id or self.venue.user_id]
+        return account.write(verb, order_id, fields, self.market_at)
+
+    def _open_account(self, user_id: str, capital_paise: int) -> str:
+        venue = Venue(
+            self.source.instruments,
+            self.venue.rules,
+            seed=f"{self._seed}/{user_id}",
+            capital_paise=capital_paise,
+            user_id=user_id,
+            venue_session=self.venue_session,
+            packets=self._packets,
+            number=len(self.accounts),
+        )
+        venue.square_off_at_times(self.market_at)
+        self.accounts[user_id] = Account(venue)
+        return user_id
+
+    def _first_extreme(self, token: int) -> str | None:
+        found = (account.venue.first_extreme(token) for account in self.accounts.values())
+        return next((extreme for extreme in found if extreme), None)
+
+    def next_event_at(self) -> datetime | None:
+        """When `advance` next has something to do without a frame; None when nothing is on its way."""
+        due = (account.venue.next_event_at() for account in self.accounts.values())
+        return min((moment for moment in due if moment is not None), default=None)
+
+    def seen_by(self, user_id: str) -> Self:
+        """The day with `venue` and `gtts` of another account, for reading now."""
+        view = copy(self)
+        view.venue, view.gtts = self.accounts[user_id].venue, self.accounts[user_id].gtts
+        return view
 
 
-def answer_of(day: MarketDay, verb: str, order_id: str, fields: Mapping[str, Any], now: datetime) -> str:
+def answer_of(
+    day: MarketDay, verb: str, order_id: str, fields: Mapping[str, Any], now: datetime, user_id: str = ""
+) -> str:
     """What a request came to, in one word: the order id, or the refusal's HTTP status and message."""
     try:
-        return day.write(verb, order_id, fields, now)
+        return day.write(verb, order_id, fields, now, user_id)
     except VenueRefusal as refusal:
         return refusal_word(refusal)
 
@@ -158,9 +214,9 @@ def refusal_word(refusal: VenueRefusal) -> str:
     return f"{refusal.http_status} {refusal.message}"
 
 
-def books_of(day: MarketDay) -> str:
-    """The venue's digest, shortened: it changes with every state of an order and every execution."""
-    return day.venue.digest()[:12]
+def books_of(day: MarketDay, user_id: str = "") -> str:
+    """The digest of an account's venue, shortened: it changes with each state of an order and each execution."""
+    return day.accounts[user_id or day.venue.user_id].venue.digest()[:12]
 
 
 class OtherBooks(Exception):
@@ -180,14 +236,16 @@ def tell_again(day: MarketDay, entries: Iterable[Entry]) -> None:
         _apply_until(day, entry.at)
         day.advance(entry.at)
         if entry.kind == WRITE:
-            answer = answer_of(day, entry.verb, entry.order_id, entry.fields, entry.at)
-            if (answer, books_of(day)) != (entry.answer, entry.books):
+            answer = answer_of(day, entry.verb, entry.order_id, entry.fields, entry.at, entry.user_id)
+            books = books_of(day, entry.user_id)
+            if (answer, books) != (entry.answer, entry.books):
                 raise OtherBooks(
                     f"{entry.verb} at {entry.at} was answered {entry.answer!r} on books {entry.books}, "
-                    f"and now {answer!r} on {books_of(day)}"
+                    f"and now {answer!r} on {books}"
                 )
     _apply_until(day, None)
-    day.venue.drain_updates()
+    for account in day.accounts.values():
+        account.venue.drain_updates()
 
 
 def _apply_until(day: MarketDay, moment: datetime | None) -> None:

@@ -7,17 +7,18 @@ from pathlib import Path
 
 from trading.core.session import Calendar, MissingCalendarYear, next_weekday
 from trading.exchange.gfdl import find_days
+from trading.exchange.recorded import RecordedSource
 from trading.exchange.replay import NoSuchDay, ReplaySource
 from trading.exchange.sources import MarketSource
 from trading.exchange.synthetic import SyntheticSource
 
-SYNTHETIC, REPLAY = "synthetic", "replay"
+SYNTHETIC, REPLAY, RECORD = "synthetic", "replay", "record"
 HISTORY_DAYS = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Market:
-    """`data` is the folder of recorded minutes, for a replay."""
+    """`data` is the folder of recorded minutes, for a replay; for a record, the file of one recorded day."""
 
     name: str
     calendar: Calendar
@@ -28,10 +29,12 @@ class Market:
         """The day to begin with where none was asked for.
 
         A synthetic market begins today, or on the next trading day; a replay on the first day that has three
-        days before it. Raises NoSuchDay or BrokenMarketData.
+        days before it; a record is of one day. Raises NoSuchDay, BrokenMarketData or BrokenRecording.
         """
         if self.name == SYNTHETIC:
             return self._trading_day_after(today - timedelta(days=1))
+        if self.name == RECORD:
+            return RecordedSource(self.data).trading_date
         dates = find_days(self.data).dates
         if not dates:
             raise NoSuchDay(f"{self.data} holds no day of recorded minutes")
@@ -41,13 +44,23 @@ class Market:
         """The next trading day; None after the last one recorded."""
         if self.name == SYNTHETIC:
             return self._trading_day_after(day)
+        if self.name == RECORD:
+            return None
         return next((later for later in find_days(self.data).dates if later > day), None)
 
     def source(self, day: date) -> MarketSource:
         """Raises ValueError for a day that is none of this market's."""
         if self.name == SYNTHETIC:
             return SyntheticSource(day, seed=self.seed, holidays=self._holidays)
+        if self.name == RECORD:
+            return self._recorded(day)
         return ReplaySource(self.data, day, seed=self.seed)
+
+    def _recorded(self, day: date) -> RecordedSource:
+        source = RecordedSource(self.data)
+        if source.trading_date != day:
+            raise NoSuchDay(f"{self.data} is a recording of {source.trading_date}, not of {day}")
+        return source
 
     @property
     def _holidays(self) -> Mapping[date, str]:

@@ -16,21 +16,37 @@ Fill = Callable[[VenueOrder, int, int, datetime], None]
 Trigger = Callable[[VenueOrder, datetime], None]
 
 
+class Packets:
+    """The last packet of each instrument: (frame, row) by token. One for all accounts of a market."""
+
+    def __init__(self) -> None:
+        self.latest: dict[int, tuple[TickFrame, int]] = {}
+        self._frame: TickFrame | None = None
+
+    def take(self, frame: TickFrame) -> None:
+        """A frame that was taken last changes nothing."""
+        if frame is self._frame:
+            return
+        self._frame = frame
+        tokens = frame.tokens.tolist()
+        self.latest.update(zip(tokens, ((frame, row) for row in range(len(tokens))), strict=True))
+
+
 class Matcher:
     """All instruments of a venue. It moves no status: fills and triggers are told to its owner."""
 
-    def __init__(self, fill: Fill, trigger: Trigger) -> None:
+    def __init__(self, fill: Fill, trigger: Trigger, packets: Packets) -> None:
         self._fill = fill
         self._trigger = trigger
-        self._latest: dict[int, tuple[TickFrame, int]] = {}
+        self._packets = packets
+        self._latest = packets.latest
         self._shown: dict[int, TickFrame] = {}
         self._markets: dict[int, VisibleMarket] = {}
         self._resting: dict[int, RestingOrders] = {}
 
     def apply_frame(self, frame: TickFrame) -> None:
         """Take new quotes. Only instruments in which an order rests cost more than a note of the packet."""
-        tokens = frame.tokens.tolist()
-        self._latest.update(zip(tokens, ((frame, row) for row in range(len(tokens))), strict=True))
+        self._packets.take(frame)
         for token in [token for token in self._resting if self._latest.get(token, (None,))[0] is frame]:
             self._match(token, frame.received_at)
 

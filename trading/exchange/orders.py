@@ -16,6 +16,7 @@ class KiteStatus(StrEnum):
     There is none for a partial fill: an open order with a filled quantity says so.
     """
 
+    AMO_RECEIVED = "AMO REQ RECEIVED"
     RECEIVED = "PUT ORDER REQ RECEIVED"
     VALIDATING = "VALIDATION PENDING"
     OPENING = "OPEN PENDING"
@@ -31,7 +32,7 @@ class KiteStatus(StrEnum):
 
 
 CLOSED = frozenset({KiteStatus.COMPLETE, KiteStatus.CANCELLED, KiteStatus.REJECTED})
-AT_REST = frozenset({KiteStatus.OPEN, KiteStatus.TRIGGER_PENDING})
+AT_REST = frozenset({KiteStatus.OPEN, KiteStatus.TRIGGER_PENDING, KiteStatus.AMO_RECEIVED})
 
 
 @dataclass(slots=True, eq=False)
@@ -51,6 +52,13 @@ class VenueOrder:
     placed_at: datetime
     status: KiteStatus = KiteStatus.RECEIVED
     validity: str = "DAY"
+    #: minutes that a TTL order lives from when it reaches the exchange
+    ttl_min: int = 0
+    variety: str = "regular"
+    parent_order_id: str | None = None
+    disclosed: int = 0
+    system_tags: tuple[str, ...] = ()
+    meta: dict[str, Any] = field(default_factory=dict)
     #: MARKET and SL-M only: how far from the last price its limit will be, per cent
     protection_pct: Decimal | None = None
     status_message: str | None = None
@@ -72,6 +80,8 @@ class VenueOrder:
     #: False while it still takes the other side's quote, True once it waits at its own price
     is_passive: bool = False
     history: list[dict[str, Any]] = field(default_factory=list)
+    #: when each row of the history came to be
+    moments: list[datetime] = field(default_factory=list)
 
     @property
     def pending(self) -> int:

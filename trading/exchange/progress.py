@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from random import Random
-from typing import Any
+from typing import Any, Final
 
 from trading.core.enums import OrderType
 from trading.exchange import kite_rows
@@ -19,14 +19,18 @@ from trading.exchange.acceptance import (
     check_mis_time,
     circuits_paise,
 )
-from trading.exchange.contracts import continuous_close
-from trading.exchange.intake import AT_MARKET
+from trading.exchange.contracts import CONTINUOUS_SINCE, continuous_close
+from trading.exchange.conversion import Conversion, check_affordable
+from trading.exchange.intake import AMO, AT_MARKET, NewOrder
 from trading.exchange.ledger import Execution, Ledger
-from trading.exchange.matching import Matcher, protected_limit
+from trading.exchange.linked import Links, Make
+from trading.exchange.matching import Matcher, Packets, protected_limit
 from trading.exchange.orders import CLOSED, KiteStatus, Terms, VenueOrder
-from trading.exchange.rules import VenueRules
+from trading.exchange.rules import VenueRefusal, VenueRules
 
 Row = dict[str, Any]
+#: so many ids are an account's own
+NUMBERS_OF_AN_ACCOUNT: Final = 1_000_000
 
 
 @dataclass(order=True, slots=True)
@@ -47,13 +51,24 @@ class Progress:
     """
 
     def __init__(
-        self, rules: VenueRules, *, seed: int | str, capital_paise: int, user_id: str, venue_session: str
+        self,
+        rules: VenueRules,
+        *,
+        seed: int | str,
+        capital_paise: int,
+        user_id: str,
+        venue_session: str,
+        make: Make,
+        packets: Packets,
+        number: int,
     ) -> None:
         self.orders: dict[str, VenueOrder] = {}
+        self._working: dict[str, VenueOrder] = {}
         self.ledger = Ledger(capital_paise, rules)
-        self.matcher = Matcher(self._fill, self._trigger)
+        self.matcher = Matcher(self._fill, self._trigger, packets)
         self.updates: list[Row] = []
         self.digest = sha256(f"{seed}/{venue_session}".encode()).digest()
+        self.links = Links(make, self.submit, rules)
         self._rules = rules
         self._user_id = user_id
         self._latency = Random(f"{seed}/latency")
@@ -61,6 +76,7 @@ class Progress:
         self._step_count = 0
         self._priority = 0
         self._exchange_number = Random(f"{seed}/{venue_session}/exchange").randrange(100_000, 900_000)
+        self._exchange_number += number * NUMBERS_OF_AN_ACCOUNT
 
     def advance(self, now: datetime) -> None:
         """Do everything due up to `now`, in time order."""
@@ -72,9 +88,36 @@ class Progress:
     def next_event_at(self) -> datetime | None:
         return self._steps[0].at if self._steps else None
 
-    def submit(self, order: VenueOrder) -> None:
-        """A received order starts its way: validation, the exchange's gate, the exchange."""
+    def use_rules(self, rules: VenueRules) -> None:
+        """Other rules from now on; what was decided by the old ones stands."""
+        self._rules = self.links.rules = self.ledger.rules = rules
+
+    def begin(self, order: VenueOrder, asked: NewOrder) -> None:
+        """A received order starts its way, or waits for the market to open."""
+        self.links.begin(order, asked)
+        if order.variety == AMO:
+            self._wait_for_open(order)
+        else:
+            self.submit(order)
+
+    def _wait_for_open(self, order: VenueOrder) -> None:
         now = order.placed_at
+        self.orders[order.order_id] = order
+        self._move(order, KiteStatus.AMO_RECEIVED, now)
+        opens_at = datetime.combine(now.date(), CONTINUOUS_SINCE, now.tzinfo)
+        if now < opens_at:
+            self._later(opens_at, "open_up", order)
+
+    def _open_up(self, step: Step) -> None:
+        """The market opens; where nothing has traded yet, the order waits for that."""
+        if self.matcher.last_paise(step.order.spec.instrument_token):
+            self.submit(step.order, step.at)
+        else:
+            self._later(step.at + timedelta(seconds=1), "open_up", step.order)
+
+    def submit(self, order: VenueOrder, now: datetime | None = None) -> None:
+        """An order goes its way: validation, the exchange's gate, the exchange. `now` None: when it was placed."""
+        now = now or order.placed_at
         self.orders[order.order_id] = order
         self._move(order, KiteStatus.RECEIVED, now)
         delay = self._draw_latency()
@@ -84,13 +127,26 @@ class Progress:
     def ask_change(self, order: VenueOrder, terms: Terms, now: datetime) -> None:
         """A checked modify starts its way; until it arrives the order trades on its old terms."""
         order.modifications += 1
+        if order.status is KiteStatus.AMO_RECEIVED:
+            self._change_waiting(order, terms, now)
+            return
         self._move(order, KiteStatus.MODIFY_VALIDATING, now)
         delay = self._draw_latency()
         self._later(now + delay / 2, "pass_change_on", order)
         self._later(now + delay, "apply_change", order, terms)
 
+    def _change_waiting(self, order: VenueOrder, terms: Terms, now: datetime) -> None:
+        order.order_type, order.quantity, order.validity = terms.order_type, terms.quantity, terms.validity
+        order.price_paise, order.trigger_paise = terms.price_paise, terms.trigger_paise
+        order.protection_pct = terms.protection_pct or order.protection_pct
+        order.is_modified = True
+        self._move(order, KiteStatus.AMO_RECEIVED, now, is_told=True)
+
     def ask_cancel(self, order: VenueOrder, now: datetime) -> None:
         """A cancel starts its way; until it arrives the order may still fill."""
+        if order.status is KiteStatus.AMO_RECEIVED:
+            self._cancel(order, now)
+            return
         self._move(order, KiteStatus.CANCELLING, now)
         self._later(now + self._draw_latency(), "apply_cancel", order)
 
@@ -99,9 +155,23 @@ class Progress:
         order.status_message = order.status_message_raw = message
         self._cancel(order, now)
 
+    def convert(self, asked: Conversion, now: datetime) -> None:
+        """Move a held position to another product; raises VenueRefusal where the margin is short."""
+        last, working, before = self.last_prices(), self.working_orders(), dict(self.ledger.positions)
+        used = self.ledger.margin_used_paise(working, last)
+        available = self.ledger.available_paise(used, last)
+        self.ledger.positions = {key: replace(position) for key, position in before.items()}
+        self.ledger.convert(asked.spec, asked.side, asked.quantity, asked.old, asked.new)
+        try:
+            check_affordable(max(self.ledger.margin_used_paise(working, last) - used, 0), available)
+        except VenueRefusal:
+            self.ledger.positions = before
+            raise
+        self._log(f"{now.isoformat()}|convert|{asked.spec.instrument_token}|{asked.quantity}|{asked.new}")
+
     def working_orders(self) -> list[VenueOrder]:
         """Orders not yet closed, oldest first."""
-        return [order for order in self.orders.values() if not order.is_closed]
+        return list(self._working.values())
 
     def last_prices(self, *orders: VenueOrder) -> dict[int, int]:
         """Last price by token of everything held, working, or among `orders`; paise, 0 where unseen."""
@@ -142,10 +212,10 @@ class Progress:
             self._move(order, KiteStatus.OPENING, step.at)
 
     def _check_margin(self, order: VenueOrder) -> None:
-        required = self.margin_required_paise(order)
         others = [working for working in self.working_orders() if working is not order]
         last = self.last_prices(order)
         used = self.ledger.margin_used_paise(others, last)
+        required = max(self.ledger.margin_used_paise([*others, order], last) - used, 0)
         check_margin(required, self.ledger.available_paise(used, last))
 
     def _reach_exchange(self, step: Step) -> None:
@@ -281,15 +351,24 @@ class Progress:
         self.ledger.book(execution, order)
         self._log(f"{now.isoformat()}|{execution.trade_id}|{order.order_id}|{quantity}|{price_paise}")
         self._move(order, order.status if order.pending else KiteStatus.COMPLETE, now, is_told=True)
+        grown = self.links.after_fill(order, quantity, now)
+        if grown is not None:
+            self._move(grown, grown.status, now, is_told=True)
 
     def _move(self, order: VenueOrder, status: KiteStatus, now: datetime, *, is_told: bool = False) -> None:
         """Enter a state (or stay, for a partial fill) and keep the row; end states are always told."""
         order.status = status
+        if status in CLOSED:
+            self._working.pop(order.order_id, None)
+        else:
+            self._working[order.order_id] = order
         row = kite_rows.order_row(order)
         order.history.append(row)
+        order.moments.append(now)
         self._log(f"{now.isoformat()}|{order.order_id}|{status}|{order.filled}|{order.price_paise}")
         if status in CLOSED:
             self.updates.append(kite_rows.update_row(row, self._user_id, status))
+            self.links.after_end(order, now)
         elif is_told:
             self.updates.append(kite_rows.update_row(row, self._user_id, "UPDATE"))
 
@@ -301,4 +380,5 @@ class Progress:
         return f"1{self._exchange_number:015d}"
 
     def _closes_at(self, order: VenueOrder, now: datetime) -> datetime:
-        return datetime.combine(now.date(), continuous_close(order.spec, now.date()), now.tzinfo)
+        closes_at = datetime.combine(now.date(), continuous_close(order.spec, now.date()), now.tzinfo)
+        return min(closes_at, now + timedelta(minutes=order.ttl_min)) if order.ttl_min else closes_at

@@ -13,7 +13,7 @@ class Quota:
     """Counts accepted and badly formed order requests alike; a request refused here is not counted."""
 
     def __init__(self, rules: VenueRules) -> None:
-        self._rules = rules
+        self.rules = rules
         self._recent: deque[datetime] = deque()
         self._day: date | None = None
         self._today = 0
@@ -27,9 +27,9 @@ class Quota:
         while self._recent and self._recent[0] <= now - _MINUTE:
             self._recent.popleft()
         if (
-            self._today >= self._rules.orders_per_day
-            or len(self._recent) >= self._rules.orders_per_minute
-            or self._in_last_second(now) >= self._rules.orders_per_s
+            self._today >= self.rules.orders_per_day
+            or len(self._recent) >= self.rules.orders_per_minute
+            or self._in_last_second(now) >= self.rules.orders_per_s
         ):
             raise too_many_requests()
         self._recent.append(now)

@@ -3,11 +3,12 @@
 Every number is a setting of `VenueRules`.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import time
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from random import Random
+from typing import Any
 
 MARKET_UNPROTECTED = (
     "Market orders without market protection are not allowed via API. "
@@ -85,6 +86,9 @@ class VenueRules:
     orders_per_minute: int = 400
     orders_per_day: int = 5000
     modifications_per_order: int = 25
+    #: most legs of an iceberg, and most slices of an order that is sliced at its freeze quantity
+    iceberg_legs: int = 50
+    slices: int = 10
     latency: Latency = field(default_factory=Latency)
     circuit_pct: Decimal = Decimal(10)
     #: how far from the last price (a stop: from its trigger) a derivative's limit may be; None: no such rule
@@ -93,6 +97,8 @@ class VenueRules:
     modified_quantity: str = "total"
     stop_may_become_limit: bool = True
     mis_until: Mapping[str, time] = field(default_factory=_mis_until)
+    #: the same for a share with a closing auction, whose continuous trading ends before the others'
+    mis_until_with_auction: time = time(15, 12)
     share_mis_margin_pct: Decimal = Decimal(20)
     derivative_margin_pct: Decimal = Decimal(12)
     #: of each order placed by the broker's own square-off, rupees, GST of 18 % included
@@ -103,6 +109,47 @@ class VenueRules:
             raise ValueError(
                 f"modified_quantity is {self.modified_quantity!r}; choose total, pending or refuse"
             )
-        for name in ("orders_per_s", "orders_per_minute", "orders_per_day", "modifications_per_order"):
+        for name in (
+            "orders_per_s",
+            "orders_per_minute",
+            "orders_per_day",
+            "modifications_per_order",
+            "iceberg_legs",
+            "slices",
+        ):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; give a number above 0")
+
+
+#: rules that can be set while a day runs, and how each is read from JSON
+_READ: Mapping[str, Callable[[Any], Any]] = {
+    "modified_quantity": str,
+    "mis_until": lambda times: {str(name): time.fromisoformat(text) for name, text in dict(times).items()},
+    "mis_until_with_auction": time.fromisoformat,
+    "circuit_pct": lambda number: Decimal(str(number)),
+    "limit_protection_pct": lambda number: None if number is None else Decimal(str(number)),
+    "auto_market_protection_pct": lambda number: Decimal(str(number)),
+    "orders_per_s": int,
+    "orders_per_minute": int,
+    "orders_per_day": int,
+    "modifications_per_order": int,
+    "iceberg_legs": int,
+    "slices": int,
+    "stop_may_become_limit": bool,
+}
+
+
+def changed(rules: VenueRules, fields: Mapping[str, Any]) -> VenueRules:
+    """The rules with some of them set anew, given as JSON has them: times as HH:MM. Raises VenueRefusal."""
+    read = {}
+    for name, given in fields.items():
+        if name not in _READ:
+            raise bad_input(f"{name!r} is no rule that can be set. Give one of {', '.join(_READ)}.")
+        try:
+            read[name] = _READ[name](given)
+        except (ValueError, TypeError, InvalidOperation) as error:
+            raise bad_input(f"Invalid `{name}`: {given!r} ({error}).") from None
+    try:
+        return replace(rules, **read)
+    except ValueError as error:
+        raise bad_input(f"{error}.") from None

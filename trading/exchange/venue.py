@@ -5,22 +5,28 @@ the same rows. It has no clock, no thread and no I/O; equal seeds and equal call
 can be pickled.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, time
 from random import Random
 from typing import Any
 
 from trading.core.charges import charges_of_value, segment_of
-from trading.core.enums import OrderType, Product, Side
+from trading.core.enums import Product, Side
 from trading.core.money import to_inr, to_paise
 from trading.core.ticks import TickFrame
 from trading.core.values import InstrumentSpec
 from trading.exchange import kite_rows
-from trading.exchange.contracts import continuous_close
-from trading.exchange.intake import NewOrder, find_spec, read_change, read_place
+from trading.exchange.acceptance import mis_until
+from trading.exchange.contracts import is_continuous
+from trading.exchange.conversion import check_held, read_conversion
+from trading.exchange.intake import AMO, REGULAR, NewOrder, find_spec, read_change, read_place
 from trading.exchange.ledger import Ledger
-from trading.exchange.orders import AT_REST, VenueOrder
-from trading.exchange.progress import Progress
+from trading.exchange.linked import exit_terms
+from trading.exchange.matching import Packets
+from trading.exchange.orders import AT_REST, KiteStatus, VenueOrder
+from trading.exchange.progress import NUMBERS_OF_AN_ACCOUNT, Progress
 from trading.exchange.quota import Quota
 from trading.exchange.rules import (
     BEING_PROCESSED,
@@ -31,9 +37,9 @@ from trading.exchange.rules import (
     no_such_order,
     order_error,
 )
+from trading.exchange.slicing import closing_requests, place_slices
 
 Row = dict[str, Any]
-MARKET_OPENS = time(9, 15)
 
 
 class Venue:
@@ -48,16 +54,29 @@ class Venue:
         capital_paise: int,
         user_id: str,
         venue_session: str,
+        packets: Packets | None = None,
+        number: int = 0,
     ) -> None:
+        """`packets` are shared by the accounts of a market; `number` counts them and keeps their ids apart."""
         self.rules = rules
         self.user_id = user_id
         self.venue_session = venue_session
         self.specs = {(str(spec.exchange), spec.tradingsymbol): spec for spec in instruments}
         self._words = Random(f"{seed}/words")
         self._order_number = Random(f"{seed}/{venue_session}/ids").randrange(100_000, 900_000)
+        self._order_number += number * NUMBERS_OF_AN_ACCOUNT
         self._quota = Quota(rules)
+        #: when the broker's own square-off comes, soonest first
+        self._square_offs: list[datetime] = []
         self._progress = Progress(
-            rules, seed=seed, capital_paise=capital_paise, user_id=user_id, venue_session=venue_session
+            rules,
+            seed=seed,
+            capital_paise=capital_paise,
+            user_id=user_id,
+            venue_session=venue_session,
+            make=self._make,
+            packets=packets or Packets(),
+            number=number,
         )
 
     @property
@@ -77,16 +96,30 @@ class Venue:
 
     def apply_frame(self, frame: TickFrame) -> None:
         """New quotes and depth: first what fell due before them, then resting orders meet the new market."""
-        self._progress.advance(frame.received_at)
+        self.advance(frame.received_at)
         self._progress.matcher.apply_frame(frame)
 
     def advance(self, now: datetime) -> None:
-        """Do everything due up to `now`: requests that arrive, day orders that expire."""
+        """Do everything due up to `now`: requests that arrive, day orders that expire, the square-off."""
+        while self._square_offs and self._square_offs[0] <= now:
+            moment = self._square_offs.pop(0)
+            self._progress.advance(moment)
+            self.square_off_mis(moment, moment.time())
         self._progress.advance(now)
+
+    def square_off_at_times(self, after: datetime) -> None:
+        """From now on the broker squares MIS off by itself, at each instrument's time of the rules that day."""
+        on = after.date()
+        times = {until for spec in self.specs.values() if (until := mis_until(spec, self.rules, on))}
+        moments = (datetime.combine(on, until, after.tzinfo) for until in sorted(times))
+        self._square_offs = [moment for moment in moments if moment > after]
 
     def next_event_at(self) -> datetime | None:
         """When `advance` next has something to do without a frame; None when nothing is on its way."""
-        return self._progress.next_event_at()
+        due = self._progress.next_event_at()
+        if not self._square_offs:
+            return due
+        return min(due, self._square_offs[0]) if due else self._square_offs[0]
 
     # what a client asks
 
@@ -99,6 +132,38 @@ class Venue:
         self._quota.take(now)
         return self._receive(request, now, self.user_id)
 
+    def place_slices(self, request: Mapping[str, Any], now: datetime) -> Row:
+        """Kite's `POST /orders/:variety` with `autoslice`: a parent and its children. One request to the quota.
+
+        Raises VenueRefusal where nothing could be sliced; a slice that was refused says so among the children.
+        """
+        self.advance(now)
+        self._quota.take(now)
+        spec = find_spec(request, self.specs)
+
+        def place(fields: Mapping[str, Any], tags: tuple[str, ...]) -> str:
+            return self._receive(fields, now, self.user_id, tags)
+
+        return place_slices(request, spec, self.rules.slices, self._new_id(now), place)
+
+    def convert(self, fields: Mapping[str, Any], now: datetime) -> None:
+        """Kite's `PUT /portfolio/positions`. Raises VenueRefusal."""
+        self.advance(now)
+        asked = read_conversion(fields, self.specs)
+        check_held(asked, self.ledger)
+        until = mis_until(asked.spec, self.rules, now.date())
+        if asked.new is Product.MIS and until is not None and now.time() >= until:
+            raise bad_input("MIS is blocked after the square-off time. The position stays as it is.")
+        self._progress.convert(asked, now)
+
+    def use_rules(self, rules: VenueRules, now: datetime) -> None:
+        """Other rules from now on; what was decided by the old ones stands."""
+        self.advance(now)
+        self.rules = self._quota.rules = rules
+        self._progress.use_rules(rules)
+        if self._square_offs:
+            self.square_off_at_times(now)
+
     def place_as_other(self, request: Mapping[str, Any], now: datetime, placed_by: str) -> str:
         """An order of the same account from elsewhere: the user's hand on the broker's own terminal, or its
         RMS.
@@ -106,60 +171,65 @@ class Venue:
         self.advance(now)
         return self._receive(request, now, placed_by)
 
-    def modify(self, order_id: str, change: Mapping[str, Any], now: datetime) -> str:
-        """Kite's `PUT /orders/regular/:id`. Returning means asked, not done; raises VenueRefusal."""
+    def modify(self, order_id: str, change: Mapping[str, Any], now: datetime, *, variety: str = "") -> str:
+        """Kite's `PUT /orders/:variety/:id`. Returning means asked, not done; raises VenueRefusal.
+
+        `variety` empty takes the order by its id alone.
+        """
         self.advance(now)
         self._quota.take(now)
-        order = self._changeable(order_id, BEING_PROCESSED)
+        order = self._changeable(order_id, BEING_PROCESSED, variety)
         if order.modifications >= self.rules.modifications_per_order:
             raise order_error(TOO_MANY_MODIFICATIONS)
         terms = read_change(order, change, self.rules, self._last_paise(order.spec))
         self._progress.ask_change(order, terms, now)
         return order_id
 
-    def cancel(self, order_id: str, now: datetime) -> str:
-        """Kite's `DELETE /orders/regular/:id`.
+    def cancel(self, order_id: str, now: datetime, *, variety: str = "") -> str:
+        """Kite's `DELETE /orders/:variety/:id`.
 
-        Until it arrives the order may still fill; raises VenueRefusal.
+        Until it arrives the order may still fill; raises VenueRefusal. The stop of a cover order is not
+        cancelled: it becomes a market order, and so does the one of a filled cover order that is named itself.
         """
         self.advance(now)
         self._quota.take(now)
-        order = self._changeable(order_id, BEING_PROCESSED_CANCEL)
-        self._progress.ask_cancel(order, now)
+        covering = self._progress.links.stop_of(order_id)
+        named = self.orders.get(order_id)
+        is_exit = covering is not None and named is not None and named.is_closed
+        order = self._changeable(
+            covering.order_id if covering and is_exit else order_id, BEING_PROCESSED_CANCEL, variety
+        )
+        if order.parent_order_id is None:
+            self._progress.ask_cancel(order, now)
+        else:
+            self._progress.ask_change(order, exit_terms(order, self.rules), now)
         return order_id
 
-    def square_off_mis(self, now: datetime) -> list[str]:
-        """The broker's own square-off: MIS orders cancelled, MIS positions closed at market, each order
-        charged.
+    def square_off_mis(self, now: datetime, until: time | None = None) -> list[str]:
+        """The broker's own square-off: MIS orders cancelled, MIS positions closed at market, each order charged.
+
+        With `until` only of the instruments whose time it is. Where the market has closed a position stays.
         """
         self.advance(now)
+
+        def is_due(spec: InstrumentSpec) -> bool:
+            return until in (None, mis_until(spec, self.rules, now.date()))
+
         for order in self._progress.working_orders():
-            if order.product is Product.MIS:
+            if order.product is Product.MIS and is_due(order.spec):
                 self._progress.cancel_at_once(order, now, "Cancelled by RMS: MIS square-off")
         placed: list[str] = []
         for (_, product), position in list(self.ledger.positions.items()):
-            if product is not Product.MIS or not position.quantity:
+            spec = position.spec
+            if product is not Product.MIS or not position.quantity or not is_due(spec):
                 continue
-            largest = position.spec.freeze_quantity or abs(position.quantity)
-            largest -= largest % position.spec.lot_size
-            for start in range(0, abs(position.quantity), largest):
-                quantity = min(largest, abs(position.quantity) - start)
-                placed.append(self._square_off(position.spec, position.quantity > 0, quantity, now))
+            if not is_continuous(spec, now):
+                continue
+            for request in closing_requests(position):
+                order_id = self._receive(request, now, "RMS")
+                self.ledger.charge(f"square-off/{order_id}", to_paise(self.rules.square_off_charge_inr))
+                placed.append(order_id)
         return placed
-
-    def _square_off(self, spec: InstrumentSpec, is_long: bool, quantity: int, now: datetime) -> str:
-        request = {
-            "exchange": spec.exchange,
-            "tradingsymbol": spec.tradingsymbol,
-            "transaction_type": Side.SELL if is_long else Side.BUY,
-            "order_type": OrderType.MARKET,
-            "quantity": quantity,
-            "product": Product.MIS,
-            "market_protection": -1,
-        }
-        order_id = self._receive(request, now, "RMS")
-        self.ledger.charge(f"square-off/{order_id}", to_paise(self.rules.square_off_charge_inr))
-        return order_id
 
     # what a client reads
 
@@ -175,6 +245,19 @@ class Venue:
         if order_id not in self.orders:
             raise no_such_order(order_id)
         return [dict(row) for row in self.orders[order_id].history]
+
+    def order_rows_as_of(self, moment: datetime) -> list[Row]:
+        """The order book as it was at a moment; an order placed since is not in it."""
+        found = ((order, bisect_right(order.moments, moment)) for order in self.orders.values())
+        return [dict(order.history[count - 1]) for order, count in found if count]
+
+    def order_history_as_of(self, order_id: str, moment: datetime) -> list[Row]:
+        """As `order_history_rows`, as it was at a moment. Raises VenueRefusal where there was none."""
+        order = self.orders.get(order_id)
+        count = bisect_right(order.moments, moment) if order else 0
+        if order is None or not count:
+            raise no_such_order(order_id)
+        return [dict(row) for row in order.history[:count]]
 
     def trade_rows(self, order_id: str | None = None) -> list[Row]:
         """`GET /trades`, or `/orders/:id/trades`."""
@@ -244,14 +327,31 @@ class Venue:
         spec = find_spec(request, self.specs)
         return read_place(request, spec, self.rules, self._last_paise(spec))
 
-    def _receive(self, request: Mapping[str, Any], now: datetime, placed_by: str) -> str:
+    def _receive(
+        self,
+        request: Mapping[str, Any],
+        now: datetime,
+        placed_by: str,
+        system_tags: tuple[str, ...] = (),
+    ) -> str:
         new = self._read(request)
-        if not MARKET_OPENS <= now.time() < continuous_close(new.spec, now.date()):
+        is_open = is_continuous(new.spec, now)
+        if not is_open and new.variety != AMO:
             raise bad_input("Markets are closed right now. Place an after market order or wait for the open.")
+        if is_open and new.variety == AMO:
+            raise bad_input("Markets are open right now. After market orders are taken outside market hours.")
+        if system_tags:
+            new = replace(new, system_tags=system_tags)
+        order = self._make(new, now, placed_by)
+        self._progress.begin(order, new)
+        return order.order_id
+
+    def _new_id(self, now: datetime) -> str:
         self._order_number += 1
-        order_id = f"{now:%y%m%d}{self._order_number:09d}"
-        self._progress.submit(self._order_of(new, order_id, now, placed_by))
-        return order_id
+        return f"{now:%y%m%d}{self._order_number:09d}"
+
+    def _make(self, new: NewOrder, now: datetime, placed_by: str) -> VenueOrder:
+        return self._order_of(new, self._new_id(now), now, placed_by)
 
     def _order_of(self, new: NewOrder, order_id: str, now: datetime, placed_by: str) -> VenueOrder:
         return VenueOrder(
@@ -267,10 +367,14 @@ class Venue:
             placed_by=placed_by,
             placed_at=now,
             validity=new.validity,
+            ttl_min=new.ttl_min,
             protection_pct=new.protection_pct,
+            variety=new.variety,
+            disclosed=new.disclosed,
+            system_tags=new.system_tags,
         )
 
-    def _changeable(self, order_id: str, being_processed: str) -> VenueOrder:
+    def _changeable(self, order_id: str, being_processed: str, variety: str) -> VenueOrder:
         order = self.orders.get(order_id)
         if order is None:
             raise no_such_order(order_id)
@@ -279,4 +383,9 @@ class Venue:
             raise no_such_order(order_id)
         if order.status not in AT_REST:
             raise order_error(being_processed)
+        # Once the market is open an after market order is a regular one, though its row still says amo.
+        is_let_in = order.variety == AMO and order.status is not KiteStatus.AMO_RECEIVED
+        known_as = REGULAR if is_let_in else order.variety
+        if variety not in ("", known_as):
+            raise bad_input(f"Invalid `variety`. Order {order_id} is to be addressed as {known_as}.")
         return order

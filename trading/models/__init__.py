@@ -8,6 +8,7 @@ unless a field says machine.
 from trading.models.desks import Account, ApiKey, Instrument, Lease, MarketDay, StrategySetting, VenueSession
 from trading.models.fields import MoneyField, PriceField, choices
 from trading.models.flow import Command, Decision, Fill, Order, OrderEvent, Signal, Trade
+from trading.models.logins import KiteLogin
 
 __all__ = [
     "Account",
@@ -16,6 +17,7 @@ __all__ = [
     "Decision",
     "Fill",
     "Instrument",
+    "KiteLogin",
     "Lease",
     "MarketDay",
     "MoneyField",

@@ -1,6 +1,9 @@
 import asyncio
 
-from trading.exchange.server.feed import FRAMES_HELD, TEXTS_HELD, Connection
+from tests.trading.exchange.market_builders import FUTURE, SHARE, at, frame
+from trading.core.kite_frames import TickMode
+from trading.exchange.day_prices import DayPrices
+from trading.exchange.server.feed import FRAMES_HELD, TEXTS_HELD, Connection, Packed
 
 
 class Client:
@@ -18,7 +21,7 @@ class Client:
 async def _delivered(post, count):
     """What a client that reads nothing until everything is posted gets: its first `count` messages."""
     client = Client()
-    connection = Connection(1, client.send)
+    connection = Connection(1, "AB1234", client.send)
     delivery = asyncio.create_task(connection.deliver())
     post(connection)
     client.may_read.set()
@@ -56,3 +59,17 @@ def test_a_client_that_never_reads_its_updates_is_disconnected():
             connection.post_text("order", {"order_id": number})
 
     assert asyncio.run(_delivered(post, 1)) == [1013]
+
+
+def test_each_packet_is_made_once_and_given_to_all_who_want_it():
+    prices = DayPrices((SHARE, FUTURE), at("09:15:00"))
+    future = frame("09:15:00", "26000.0", "26000.0x50", "26000.1x60", spec=FUTURE)
+    prices.note(future)
+    packed = Packed(prices.widen(future), prices)
+    both = {FUTURE.instrument_token: TickMode.FULL, 256265: TickMode.LTP}
+    message = packed.message(both)
+    assert [len(message), message[:2], message[2:4]] == [2 + 186 + 10, b"\x00\x02", b"\x00\xb8"]
+    # The index's own price, 25,970.08, ends its packet.
+    assert message[-4:] == (2_597_008).to_bytes(4, "big")
+    assert packed.message({256265: TickMode.LTP}) == b"\x00\x01" + message[-10:]
+    assert packed.message({SHARE.instrument_token: TickMode.FULL}) is None

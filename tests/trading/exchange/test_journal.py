@@ -5,8 +5,9 @@ import pytest
 
 from trading.core.session import IST
 from trading.exchange import journal
+from trading.exchange.accounts import PLACE
 from trading.exchange.journal import BrokenJournal, Header, Journal, JournalInUse, read_current
-from trading.exchange.market_day import FRAME, PLACE, TIME, WRITE, Entry
+from trading.exchange.market_day import FRAME, TIME, WRITE, Entry
 
 NOW = datetime(2026, 11, 23, 10, 0, 0, 123456, tzinfo=IST)
 WRITTEN = Entry(

@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 from datetime import date, time, timedelta
 from pathlib import Path
@@ -6,11 +7,10 @@ import pytest
 
 from tests.trading.exchange.market_builders import order
 from trading.core.session import at
+from trading.exchange.accounts import CANCEL, CONVERT, MODIFY, PLACE, SET_RULE
 from trading.exchange.market_day import (
-    CANCEL,
     FRAME,
-    MODIFY,
-    PLACE,
+    OPEN_ACCOUNT,
     TIME,
     WRITE,
     Entry,
@@ -26,6 +26,15 @@ from trading.exchange.synthetic import SyntheticSource
 MONDAY = date(2026, 11, 23)
 MARKET_DATA = Path(__file__).resolve().parents[4] / "shared" / "market-data"
 STEP = timedelta(seconds=1)
+CONVERSION = {
+    "exchange": "NSE",
+    "tradingsymbol": "RELIANCE",
+    "transaction_type": "BUY",
+    "position_type": "day",
+    "quantity": 7,
+    "old_product": "MIS",
+    "new_product": "CNC",
+}
 
 
 def synthetic_day(begin=None, seed=1):
@@ -50,9 +59,9 @@ class Recorder:
             self.entries.append(Entry(kind=FRAME, at=frame.received_at))
             self.day.apply_pending()
 
-    def write(self, verb, order_id="", **fields):
+    def write(self, verb, order_id="", account="", **fields):
         now = self.day.market_at + STEP
-        answer = answer_of(self.day, verb, order_id, fields, now)
+        answer = answer_of(self.day, verb, order_id, fields, now, account)
         self.entries.append(
             Entry(
                 kind=WRITE,
@@ -61,7 +70,8 @@ class Recorder:
                 order_id=order_id,
                 fields=fields,
                 answer=answer,
-                books=books_of(self.day),
+                books=books_of(self.day, account),
+                user_id=account,
             )
         )
         return answer
@@ -99,6 +109,25 @@ def test_a_day_told_again_has_the_same_books_times_and_prices():
     assert again.venue.position_rows() == day.venue.position_rows()
     assert again.market_at == day.market_at
     assert again.prices.minutes(738561).to_rows().tolist() == day.prices.minutes(738561).to_rows().tolist()
+
+
+def test_further_accounts_rules_slices_and_conversions_are_told_again_too():
+    recorder = Recorder(synthetic_day(time(10, 0)))
+    recorder.frames(2)
+    recorder.write(OPEN_ACCOUNT, user_id="CD1")
+    recorder.write(PLACE, account="CD1", **order("BUY", 10))
+    recorder.write(SET_RULE, modified_quantity="pending")
+    recorder.frames(1)
+    recorder.write(CONVERT, account="CD1", **CONVERSION)
+    recorder.write(PLACE, account="CD1", **order("BUY", 5, autoslice="true"))
+    recorder.frames(2)
+    again = synthetic_day(time(10, 0))
+    tell_again(again, recorder.entries)
+    held = {row["product"]: row["quantity"] for row in again.accounts["CD1"].venue.position_rows()["net"]}
+    assert held == {"MIS": 8, "CNC": 7}
+    assert again.accounts["CD1"].venue.digest() == recorder.day.accounts["CD1"].venue.digest()
+    assert again.venue.order_rows() == []
+    assert again.accounts["CD1"].venue.rules.modified_quantity == "pending"
 
 
 def test_both_go_on_alike_after_the_telling():
@@ -184,10 +213,17 @@ def test_the_next_frame_is_asked_for_when_the_usual_step_has_passed():
     assert day.fetch_at() == at(MONDAY, time(9, 15, 6))
 
 
-def test_autoslicing_is_refused():
+def test_an_order_to_be_sliced_answers_its_parent_and_its_children():
     day = synthetic_day(time(10, 0))
-    fields = order("BUY", 10, autoslice="true")
-    assert answer_of(day, PLACE, "", fields, day.market_at).startswith("400 `autoslice` is not served")
+    names = {"exchange": "NFO", "tradingsymbol": "NIFTY26NOVFUT", "product": "NRML"}
+    # The freeze quantity is 1800, and 27 lots of 65 are 1755.
+    fields = order("BUY", 1820, autoslice="true", **names)
+    data = json.loads(answer_of(day, PLACE, "", fields, day.market_at))
+    rows = {row["order_id"]: row for row in day.venue.order_rows()}
+    children = [rows[child["order_id"]] for child in data["children"]]
+    assert [child["quantity"] for child in children] == [1755, 65]
+    assert data["order_id"] not in rows
+    assert children[0]["tags"] == ["autoslice", f"autoslice:{data['order_id']}"]
 
 
 @pytest.mark.skipif(not MARKET_DATA.is_dir(), reason="no recorded market data beside the project")

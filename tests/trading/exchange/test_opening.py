@@ -5,8 +5,9 @@ import pytest
 
 from tests.trading.exchange.market_builders import order
 from trading.core.holidays import default_calendar
+from trading.exchange.accounts import PLACE
 from trading.exchange.journal import BrokenJournal, read_current
-from trading.exchange.market_day import FRAME, PLACE, WRITE, Entry
+from trading.exchange.market_day import FRAME, WRITE, Entry
 from trading.exchange.markets import Market
 from trading.exchange.server.opening import Plan, open_first, open_new
 

@@ -70,8 +70,8 @@ REFUSED_AT_ONCE = [
         order("SELL", 1, tradingsymbol="GONE"),
         "The instrument you are placing an order for has either expired",
     ),
-    (order("SELL", 1, variety="amo"), "Only `variety` regular is served here."),
-    (order("SELL", 1, validity="GTC"), "Invalid `validity`. Should be DAY or IOC."),
+    (order("SELL", 1, variety="auction"), "Invalid `variety`. Should be one of regular, amo, co, iceberg."),
+    (order("SELL", 1, validity="GTC"), "Invalid `validity`. Should be DAY, IOC or TTL."),
 ]
 
 

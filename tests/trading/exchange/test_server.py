@@ -109,20 +109,21 @@ def test_a_market_order_without_protection_is_refused_in_kites_words(client):
     assert refusal.value.code == 400
 
 
-def test_another_variety_and_autoslicing_are_refused(exchange, client):
-    with pytest.raises(InputException, match="regular"):
-        share_order(client, variety="amo")
-    with pytest.raises(InputException, match="autoslice"):
-        client.place_autoslice_order(
-            variety="regular",
-            exchange="NSE",
-            tradingsymbol="RELIANCE",
-            transaction_type="BUY",
-            quantity=1,
-            product="MIS",
-            order_type="MARKET",
-            market_protection=-1,
-        )
+def test_a_variety_that_is_none_is_refused_and_an_order_within_the_freeze_quantity_is_one_slice(client):
+    with pytest.raises(InputException, match="Should be one of regular, amo, co, iceberg"):
+        share_order(client, variety="auction")
+    data = client.place_autoslice_order(
+        variety="regular",
+        exchange="NSE",
+        tradingsymbol="RELIANCE",
+        transaction_type="BUY",
+        quantity=1,
+        product="MIS",
+        order_type="MARKET",
+        market_protection=-1,
+    )
+    (child,) = data["children"]
+    assert [row["quantity"] for row in client.orders() if row["order_id"] == child["order_id"]] == [1]
 
 
 @pytest.mark.parametrize("header", ["", "token key:wrong", "token other:token", "Bearer token", "key:token"])
@@ -135,7 +136,7 @@ def test_a_wrong_login_gets_403_and_a_token_error(exchange, header):
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
-        ("GET", "/gtt/triggers", 404),
+        ("GET", "/gtt", 404),
         ("GET", "/nowhere", 404),
         ("POST", "/trades", 405),
         ("PUT", "/orders", 405),
@@ -167,7 +168,10 @@ def test_the_instrument_file_is_a_gzipped_csv_by_exchange(exchange, client):
     assert [row["tradingsymbol"] for row in nfo] == ["NIFTY26NOVFUT", "BANKNIFTY26NOVFUT", "FINNIFTY26NOVFUT"]
     assert (nfo[0]["instrument_token"], nfo[0]["exchange_token"]) == (NIFTY, "1001")
     assert (nfo[0]["lot_size"], nfo[0]["tick_size"], nfo[0]["expiry"]) == (65, 0.1, date(2026, 11, 23))
-    assert len(client.instruments()) == 23
+    everything = client.instruments()
+    assert len(everything) == 26
+    indices = [row["tradingsymbol"] for row in everything if row["segment"] == "INDICES"]
+    assert indices == ["NIFTY 50", "NIFTY BANK", "NIFTY FIN SERVICE"]
     answer = requests.get(
         f"{exchange.first['url']}/instruments", headers={"Authorization": "token key:token"}, timeout=5
     )

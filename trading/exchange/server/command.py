@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import json
 import secrets
 import signal
@@ -20,11 +21,12 @@ from trading.core.session import IST
 from trading.exchange import journal
 from trading.exchange.journal import JournalInUse
 from trading.exchange.logins import Logins
-from trading.exchange.markets import REPLAY, SYNTHETIC, Market
+from trading.exchange.markets import RECORD, REPLAY, SYNTHETIC, Market
 from trading.exchange.server.app import KiteApp
 from trading.exchange.server.feed import Feed
 from trading.exchange.server.floor import Floor
 from trading.exchange.server.opening import Opened, Plan, open_first
+from trading.exchange.server.postbacks import Postman
 from trading.exchange.server.running import Running
 
 DEFAULT_PORT = 8010
@@ -32,6 +34,8 @@ USER_ID = "PAPER1"
 #: longer than any pause of a client between two calls, so that its kept socket is not closed under it
 KEEP_ALIVE_S = 120
 GOODBYE_S = 3
+#: new objects between two runs of the collector
+COLLECT_AFTER = 20_000
 
 
 class CannotOpen(Exception):
@@ -56,8 +60,9 @@ def add_arguments(parser: argparse.ArgumentParser, folder: Path) -> None:
     """The same for `manage.py exchange` and `python -m trading.exchange`; `folder` is the journal's default."""
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help=f"0 takes a free one ({DEFAULT_PORT})")
-    parser.add_argument("--market", choices=(SYNTHETIC, REPLAY), default=SYNTHETIC)
+    parser.add_argument("--market", choices=(SYNTHETIC, REPLAY, RECORD), default=SYNTHETIC)
     parser.add_argument("--data", type=Path, help="folder with recorded minutes, for --market replay")
+    parser.add_argument("--file", type=Path, help="recording of a day's frames, for --market record")
     parser.add_argument(
         "--date", type=iso_date, help="first trading day, YYYY-MM-DD (the market's own first)"
     )
@@ -67,6 +72,8 @@ def add_arguments(parser: argparse.ArgumentParser, folder: Path) -> None:
     parser.add_argument("--days", type=int, default=0, help="trading days to run, 0 without end (0)")
     parser.add_argument("--capital", type=int, default=2_500_000, help="opening balance, rupees (2500000)")
     parser.add_argument("--user", default="", help=f"Kite user id of the account (KITE_USER_ID, {USER_ID})")
+    parser.add_argument("--redirect", default="", help="address the login page sends the browser to")
+    parser.add_argument("--postback", default="", help="address that order updates are posted to")
     parser.add_argument("--journal", type=Path, default=folder, help=f"folder ({folder})")
     parser.add_argument("--run", default="", help="name of the launcher's run: it may reopen a finished day")
     parser.add_argument(
@@ -101,6 +108,7 @@ def run(options: argparse.Namespace, given: Given, now: datetime) -> None:
         raise CannotOpen(
             f"--speed {options.speed:g} leads nowhere: give market seconds per second, such as 60"
         )
+    postman = _postman(options.postback)
     plan = _plan(options, options.user or given.user_id or USER_ID, now)
     listener = _listen(options.host, options.port)
     try:
@@ -109,21 +117,41 @@ def run(options: argparse.Namespace, given: Given, now: datetime) -> None:
     except (ValueError, JournalInUse, OSError) as error:
         raise CannotOpen(str(error)) from error
     logins = _logins(plan.user_id, given, opened)
+    logins.redirect_url = options.redirect
     print(_first_line(options, listener, logins, opened), flush=True)
     if not options.json:
         print(opened.day.source.describe(), flush=True)
-    asyncio.run(_serve(options, plan, opened, logins, listener))
+    _spare_the_collector()
+    asyncio.run(_serve(options, plan, opened, logins, listener, postman))
+
+
+def _spare_the_collector() -> None:
+    """What stands at the opening stays, and orders are kept to the day's end: looking at them all again and again
+    costs milliseconds at a time.
+    """
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER, 20, 50)
+
+
+def _postman(url: str) -> Postman | None:
+    try:
+        return Postman(url) if url else None
+    except ValueError as error:
+        raise CannotOpen(f"--postback: {error}") from None
 
 
 def _plan(options: argparse.Namespace, user_id: str, now: datetime) -> Plan:
     if options.market == REPLAY and options.data is None:
         raise CannotOpen("--market replay needs --data: the folder with recorded minutes")
+    if options.market == RECORD and options.file is None:
+        raise CannotOpen("--market record needs --file: the recording of a day's frames")
+    data = {REPLAY: options.data, RECORD: options.file}.get(options.market, Path())
     return Plan(
         market=Market(
             name=options.market,
             calendar=default_calendar(),
             seed=options.seed,
-            data=options.data if options.market == REPLAY else Path(),
+            data=data,
         ),
         folder=options.journal,
         today=now.astimezone(IST).date(),
@@ -196,14 +224,21 @@ class _Server(uvicorn.Server):
 
 
 async def _serve(
-    options: argparse.Namespace, plan: Plan, opened: Opened, logins: Logins, listener: socket.socket
+    options: argparse.Namespace,
+    plan: Plan,
+    opened: Opened,
+    logins: Logins,
+    listener: socket.socket,
+    postman: Postman | None,
 ) -> None:
     floor = Floor(
         market=options.market, speed=options.speed, logins=logins, day=opened.day, journal=opened.journal
     )
     floor.run = options.run
+    floor.restore_accounts(opened.logins)
     floor.keep_logins()
-    feed = Feed(floor)
+    feed = Feed(floor, postman)
+    post = asyncio.create_task(postman.run()) if postman else None
     config = uvicorn.Config(
         KiteApp(floor, feed),
         lifespan="off",
@@ -223,6 +258,8 @@ async def _serve(
     await asyncio.wait({market, doors}, return_when=asyncio.FIRST_COMPLETED)
     server.should_exit = True
     market.cancel()
+    if post is not None:
+        post.cancel()
     await asyncio.gather(doors)
     await asyncio.gather(market, return_exceptions=True)
     if market.done() and not market.cancelled() and (failure := market.exception()):

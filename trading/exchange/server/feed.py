@@ -14,11 +14,12 @@ from urllib.parse import parse_qs
 
 import numpy as np
 
-from trading.core.kite_frames import TickMode, encode, select
+from trading.core.kite_frames import INDEX_SEGMENT, TickMode, encode, select
 from trading.core.ticks import TickFrame
 from trading.exchange.day_prices import DayPrices
 from trading.exchange.rules import VenueRefusal
 from trading.exchange.server.floor import Floor
+from trading.exchange.server.postbacks import Postman
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -38,8 +39,9 @@ TRY_AGAIN_LATER: Final = 1013
 class Connection:
     """One accepted client."""
 
-    def __init__(self, number: int, send: Send) -> None:
+    def __init__(self, number: int, user_id: str, send: Send) -> None:
         self.number = number
+        self.user_id = user_id
         self.modes: dict[int, TickMode] = {}
         #: subscribed a moment ago, and not yet shown their last packet
         self.unseen: set[int] = set()
@@ -79,20 +81,23 @@ class Connection:
 class Feed:
     """All connections of a floor."""
 
-    def __init__(self, floor: Floor) -> None:
+    def __init__(self, floor: Floor, postman: Postman | None = None) -> None:
         self._floor = floor
+        self._postman = postman
+        floor.tell = self.send_message
         self._connections: dict[int, Connection] = {}
         self._count = 0
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One WebSocket from its upgrade to its end."""
         await receive()
-        refusal = self._refusal(scope)
-        if refusal is not None:
+        try:
+            user_id = self._admit(scope)
+        except VenueRefusal as refusal:
             await _refuse(refusal, send)
             return
         self._count += 1
-        connection = Connection(self._count, send)
+        connection = Connection(self._count, user_id, send)
         self._connections[connection.number] = connection
         try:
             await send({"type": "websocket.accept"})
@@ -115,17 +120,18 @@ class Feed:
             delivery.cancel()
             await asyncio.gather(delivery, return_exceptions=True)
 
-    def _refusal(self, scope: Scope) -> VenueRefusal | None:
+    def _admit(self, scope: Scope) -> str:
+        """Whose connection it is. Raises VenueRefusal."""
         if scope["path"] != "/":
-            return VenueRefusal(404, "GeneralException", "The ticker is at /.")
+            raise VenueRefusal(404, "GeneralException", "The ticker is at /.")
         query = parse_qs(scope["query_string"].decode("latin-1"))
-        try:
-            self._floor.logins.check(query.get("api_key", [""])[0], query.get("access_token", [""])[0])
-        except VenueRefusal as refusal:
-            return refusal
-        if len(self._connections) >= CONNECTIONS:
-            return VenueRefusal(429, "NetworkException", f"At most {CONNECTIONS} connections per api_key.")
-        return None
+        key, token = query.get("api_key", [""])[0], query.get("access_token", [""])[0]
+        logins = self._floor.logins_of(key)
+        logins.check(key, token, self._floor.now())
+        theirs = [other for other in self._connections.values() if other.user_id == logins.user_id]
+        if len(theirs) >= CONNECTIONS:
+            raise VenueRefusal(429, "NetworkException", f"At most {CONNECTIONS} connections per api_key.")
+        return logins.user_id
 
     def _hear(self, connection: Connection, text: str) -> None:
         """What a client says. What it says wrongly is answered by a text of type error, and nothing else."""
@@ -173,25 +179,39 @@ class Feed:
         """The first packet after subscribing is the last one known."""
         tokens, connection.unseen = sorted(connection.unseen & connection.modes.keys()), set()
         prices = self._floor.day.prices
-        message = pack(prices.snapshot(tokens), connection.modes, prices)
+        message = Packed(prices.snapshot(tokens), prices).message(connection.modes)
         if message is not None:
             connection.post_frame(message)
 
     def send_frame(self, frame: TickFrame) -> None:
         """A frame to everybody who subscribed to anything in it."""
         prices = self._floor.day.prices
+        packed = Packed(prices.widen(frame), prices)
         for connection in self._connections.values():
-            message = pack(frame, connection.modes, prices)
+            message = packed.message(connection.modes)
             if message is not None:
                 self._floor.attendance.sent(connection.number, int(frame.received_at.timestamp()))
                 connection.post_frame(message)
 
     def send_updates(self, updates: Iterable[Mapping[str, Any]]) -> None:
-        """Order updates to every connection."""
+        """Order updates to every connection of their account, and the first one's to the app's own address."""
         for update in updates:
-            signed = dict(update) | {"checksum": self._floor.logins.checksum(update)}
+            user_id = update["user_id"]
+            logins = next((each for each in self._floor.accounts.values() if each.user_id == user_id), None)
+            if logins is None:
+                continue
+            signed = dict(update) | {"checksum": logins.checksum(update)}
+            # Kite posts what the app's own user placed, and nothing of its RMS.
+            if self._postman is not None and update["placed_by"] == user_id == self._floor.logins.user_id:
+                self._postman.post(signed)
             for connection in self._connections.values():
-                connection.post_text("order", signed)
+                if connection.user_id == user_id:
+                    connection.post_text("order", signed)
+
+    def send_message(self, text: str) -> None:
+        """What the broker has to say, to every connection."""
+        for connection in self._connections.values():
+            connection.post_text("message", text)
 
     def send_clock(self, now: datetime, *, to_be_acknowledged: bool = False) -> None:
         """The exchange's state to those who announced themselves, for times without frames."""
@@ -202,20 +222,41 @@ class Feed:
             self._connections[number].post_text("clock", state)
 
 
-def pack(frame: TickFrame, modes: Mapping[int, TickMode], prices: DayPrices) -> bytes | None:
-    """What a subscriber gets of a frame, in one message; None when it holds nothing for him."""
-    wanted: dict[TickMode, list[int]] = {}
-    for row, token in enumerate(frame.tokens.tolist()):
-        mode = modes.get(token)
-        if mode is not None:
-            wanted.setdefault(mode, []).append(row)
-    if not wanted:
-        return None
-    packets = b""
-    for mode, rows in wanted.items():
-        part = frame if len(rows) == len(frame) else select(frame, np.array(rows, np.intp))
-        packets += encode(part, mode, prices.day_prices(part.tokens))[2:]
-    return sum(map(len, wanted.values())).to_bytes(2, "big") + packets
+class Packed:
+    """A frame's packets, each made once for all who want it in that mode."""
+
+    def __init__(self, frame: TickFrame, prices: DayPrices) -> None:
+        self._frame = frame
+        self._prices = prices
+        self._tokens: list[int] = frame.tokens.tolist()
+        self._made: dict[TickMode, list[bytes]] = {}
+
+    def message(self, modes: Mapping[int, TickMode]) -> bytes | None:
+        """What a subscriber gets of the frame, in one message; None when it holds nothing for him."""
+        wanted: dict[TickMode, list[int]] = {}
+        for row, token in enumerate(self._tokens):
+            mode = modes.get(token)
+            if mode is not None:
+                wanted.setdefault(mode, []).append(row)
+        if not wanted:
+            return None
+        count = sum(map(len, wanted.values())).to_bytes(2, "big")
+        made = ((self._packets(mode), rows) for mode, rows in wanted.items())
+        return count + b"".join([packets[row] for packets, rows in made for row in rows])
+
+    def _packets(self, mode: TickMode) -> list[bytes]:
+        """Every row's packet behind its length."""
+        if mode not in self._made:
+            packets = self._made[mode] = [b""] * len(self._tokens)
+            is_index = (self._frame.tokens & 0xFF) == INDEX_SEGMENT
+            # Apart, for packets of one kind are written together.
+            for rows in (np.flatnonzero(~is_index), np.flatnonzero(is_index)):
+                part = select(self._frame, rows)
+                message, offset = encode(part, mode, self._prices.day_prices(part.tokens)), 2
+                for row in rows.tolist():
+                    end = offset + 2 + int.from_bytes(message[offset : offset + 2], "big")
+                    packets[row], offset = message[offset:end], end
+        return self._made[mode]
 
 
 def _numbers(value: Any) -> list[int]:

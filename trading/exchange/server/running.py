@@ -118,14 +118,16 @@ class Running:
             await self._wait(until_s - now_s)
 
     def _next_event(self, moment: datetime) -> datetime:
-        due = self._floor.day.venue.next_event_at()
+        due = self._floor.day.next_event_at()
         return moment if due is None else min(due, moment)
 
     def _settle(self) -> None:
-        day = self._floor.settle()
-        updates = day.venue.drain_updates()
-        if updates:
-            self._feed.send_updates(updates)
+        day = self._floor.day
+        day.advance(self._floor.now())
+        for account in day.accounts.values():
+            updates = account.venue.drain_updates()
+            if updates:
+                self._feed.send_updates(updates)
         self._tell_time()
 
     def _tell_time(self) -> None:
