@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help paper memory migrate test check replay simulate chaos reliability bench-flatten flatten burnin-report
+.PHONY: help paper memory migrate test check replay simulate chaos reliability bench bench-flatten flatten burnin-report
 
 # The first interpreter that runs, is new enough and not too new for the pinned wheels.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
@@ -13,7 +13,7 @@ PIP := $(PY) -m pip install --quiet --disable-pip-version-check
 
 PAPER = $(if $(SPEED),--speed $(SPEED)) $(if $(MARKET),--market $(MARKET)) $(if $(DAY),--day $(DAY)) \
 	$(if $(FROM),--from $(FROM)) $(if $(DAYS),--days $(DAYS)) $(if $(SEED),--seed $(SEED)) \
-	$(if $(PORT),--port $(PORT)) $(if $(filter replay,$(MARKET)),--data "$(DATA)")
+	$(if $(PORT),--port $(PORT)) $(if $(FILE),--file "$(FILE)") $(if $(filter replay,$(MARKET)),--data "$(DATA)")
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ reliability: $(TESTS) ## the fault campaign and its defects, written to RELIABIL
 
 bench-flatten: $(TESTS) ## how long a flatten takes, request to verdict [POSITIONS=20] [RUNS=20] [ARGS=--json]
 	@$(PY) -m tests.benchmarks.flatten $(if $(POSITIONS),--positions $(POSITIONS)) $(if $(RUNS),--runs $(RUNS)) $(ARGS)
+
+bench: $(TESTS) ## speed beside the peer of the same run: make bench NAME=decode (or exchange) [ARGS=--json]
+	@$(PY) manage.py bench $(or $(NAME),decode) $(ARGS) || test $$? -eq 3  # 3: below its bar, which it says
 
 flatten: $(RUNTIME) ## close every position of ours and take no new one
 	@$(PY) manage.py flatten $(ARGS)

@@ -17,7 +17,7 @@ import structlog
 from django.conf import settings
 from django.db import connection
 
-from aitrapp_site import embedded, paper
+from aitrapp_site import embedded, kite_token, paper
 from aitrapp_site.clocks import MachineClocks
 from aitrapp_site.paper import CannotStart
 from aitrapp_site.supervisor import Process, Supervisor
@@ -54,6 +54,7 @@ class PaperOptions:
     data: Path | None
     port: int
     fresh: bool
+    file: Path | None = None
 
     def problem(self) -> str:
         """Why these cannot be used, and what to write instead; empty when they can."""
@@ -65,6 +66,8 @@ class PaperOptions:
             return "MARKET=replay needs the folder with the recorded minutes: DATA=folder."
         if self.market == "replay" and self.data is not None and not self.data.is_dir():
             return f"{self.data} is no folder: set DATA to the one with the recorded minutes."
+        if self.market == "record" and not (self.file and self.file.is_file()):
+            return "MARKET=record needs the recording of a day's frames: FILE=var/recordings/2026-11-23-strategy.ticks."
         if not 0 < self.port < 65536:
             return f"PORT is {self.port}: give one from 1024 to 65535."
         return ""
@@ -75,8 +78,10 @@ class PaperOptions:
         words += ["--seed", str(self.seed), "--journal", str(journal_dir)]
         words += ["--user", account.broker_user, "--capital", str(int(account.paper_capital_inr))]
         words += ["--run", run, "--await", f"{AWAIT_S:g}"]
+        words += ["--redirect", f"http://localhost:{self.port}/kite/callback"]
         words += ["--fresh"] if self.fresh else []
         named = {"--date": self.day, "--from": self.begin, "--days": self.days, "--data": self.data}
+        named["--file"] = self.file and self.file.absolute()
         return words + [
             word for name, value in named.items() if value is not None for word in (name, str(value))
         ]
@@ -95,6 +100,9 @@ class PaperRun:
         paper.check_port(self._web_host, options.port)
         self._exchange_port = paper.free_port(paper.EXCHANGE_PORT)
         self._account: Account = paper.paper_account()
+        # Its own login is the newest: whoever logged in at an earlier run's exchange is unknown to this one.
+        now = self._clocks.machine_now()
+        kite_token.forget(self._account, "exchange", why="the launcher logged in", now=now)
         self._operator = paper.operator(settings.VAR_DIR)
         self._reported = set(BurninDay.objects.values_list("pk", flat=True))
         self._run = secrets.token_hex(6)

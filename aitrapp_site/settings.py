@@ -45,6 +45,11 @@ KITE_ENVIRONMENT = env_choice("KITE_ENVIRONMENT", default="exchange", choices=["
 EXCHANGE_URL = env_str("EXCHANGE_URL", default="http://127.0.0.1:8010")
 EXCHANGE_TICKER_URL = env_str("EXCHANGE_TICKER_URL", default="ws://127.0.0.1:8010")
 
+#: Keep every frame and order call of a day as a file: 1, 0, or auto, which leaves out the paper exchange.
+RECORD = env_choice("AITRAPP_RECORD", default="auto", choices=["auto", "0", "1"])
+RECORD_DAYS = env_int("AITRAPP_RECORD_DAYS", default=10, minimum=1)
+RECORD_MAX_MB = env_int("AITRAPP_RECORD_MAX_MB", default=4096, minimum=1)
+
 #: Part of every order's identity, so that two installations on one login never make the same order.
 INSTALLATION = env_str("INSTALLATION", default=sha256(f"installation:{SECRET_KEY}".encode()).hexdigest()[:8])
 #: Underlyings and shares that are watched and traded; empty: the twenty-three of the synthetic market.

@@ -325,6 +325,8 @@ class LeaseAdmin(ReadOnlyAdmin):
 class KiteLoginAdmin(ReadOnlyAdmin):
     list_display = ("broker_user", "place", "logged_in_at", "dies_at", "ended_at", "ended_why", "asked_by")
     list_filter = ("place",)
+    search_fields = ("broker_user", "asked_by")
+    date_hierarchy = "logged_in_at"
     fields = (
         "account",
         "place",

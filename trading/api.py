@@ -25,7 +25,9 @@ kite = Router(tags=["kite"])
 
 Row = TypeVar("Row", bound=Model)
 POSTBACK_MAX_BYTES = 64 * 1024
-NO_BROWSER = "A login at Kite is a person's, in a browser: open the console at /admin/kite/, or use `manage.py kite_login`."
+NO_BROWSER = (
+    "A person logs in at Kite, in a browser: open /admin/kite/ in the console, or use `manage.py kite_login`."
+)
 #: the browser's session keeps the word that Kite must bring back
 STATE = "kite_state"
 

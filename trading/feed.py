@@ -6,6 +6,7 @@ from typing import Protocol
 
 from risk import state
 from trading.broker.base import SessionExpired
+from trading.broker.kite.recorder import Recorder
 from trading.broker.kite.venue_clock import VenueState
 from trading.core.enums import PauseReason
 from trading.core.ticks import TickFrame
@@ -40,8 +41,15 @@ class FrameSource(Protocol):
 class Feed:
     """Frames as they come. `stamp` moves the market's clock on and says when the frame was."""
 
-    def __init__(self, ticker: FrameSource, stamp: Callable[[TickFrame], TickFrame]) -> None:
+    def __init__(
+        self,
+        ticker: FrameSource,
+        stamp: Callable[[TickFrame], TickFrame],
+        recorder: Recorder | None = None,
+    ) -> None:
+        """A `recorder` of this day is closed with the feed."""
         self._ticker = ticker
+        self._recorder = recorder
         self._stamp = stamp
 
     def frames(self) -> Iterator[TickFrame]:
@@ -75,6 +83,8 @@ class Feed:
 
     def close(self) -> None:
         self._ticker.stop()
+        if self._recorder is not None:
+            self._recorder.close()
 
 
 def note_silence(account_id: int, silent_s: float, *, by: str, now: datetime) -> None:

@@ -60,7 +60,7 @@ def goes_through_the_login_page(client) -> str:
 
 
 def messages(client) -> str:
-    return client.get("/admin/kite/").content.decode()
+    return str(client.get("/admin/kite/").content.decode())
 
 
 def test_an_operator_logs_in_and_every_process_reads_by_the_new_token(account, operator):

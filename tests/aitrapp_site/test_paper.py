@@ -99,6 +99,7 @@ def test_a_port_in_use_is_named_with_the_remedy():
     ("words", "remedy"),
     [
         (["--market", "replay"], "DATA=folder"),
+        (["--market", "record"], "FILE="),
         (["--from", "25:00"], "write it like 14:40"),
         (["--speed", "0"], "SPEED is 0"),
     ],

@@ -30,6 +30,8 @@ class TickFrame:
     bid_quantity: Ints
     ask_price_paise: Ints
     ask_quantity: Ints
+    #: each row's packet as it came, from a recording (empty: none); a recorded market is sent on by these bytes
+    packets: tuple[bytes, ...] = ()
 
     def __len__(self) -> int:
         return len(self.tokens)

@@ -38,7 +38,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--speed", type=float, default=60.0, help="market seconds a second, a ceiling (60)"
         )
-        parser.add_argument("--market", choices=["synthetic", "replay"], default="synthetic")
+        parser.add_argument("--market", choices=["synthetic", "replay", "record"], default="synthetic")
         parser.add_argument(
             "--day", type=trading_day, help="first trading date; synthetic: the next one unless given"
         )
@@ -46,6 +46,7 @@ class Command(BaseCommand):
         parser.add_argument("--days", type=int, help="end after so many days; without it, go on")
         parser.add_argument("--seed", type=int, default=1, help="of everything drawn")
         parser.add_argument("--data", type=Path, help="folder with recorded minutes, for --market replay")
+        parser.add_argument("--file", type=Path, help="recording of a day's frames, for --market record")
         parser.add_argument("--port", type=int, default=8000, help="of the console (8000)")
         parser.add_argument(
             "--fresh", action="store_true", help="begin new books, even where a day was left unfinished"

@@ -19,6 +19,7 @@ from trading.broker.kite.connection import (
 )
 from trading.broker.kite.environment import KiteEnvironment
 from trading.broker.kite.errors import KiteFailure, Stage, read_error, write_error
+from trading.broker.kite.recorder import Recorder
 from trading.broker.kite.venue_clock import VenueState
 from trading.core.candles import Bars
 from trading.core.clocks import Clocks
@@ -72,6 +73,10 @@ class KiteBroker:
     def venue_session(self) -> str:
         """The session of the books read last: a venue that begins a new one says so with its next answer."""
         return str(self._kite.venue_session)
+
+    def record_to(self, recorder: Recorder | None) -> None:
+        """Tell a recorder every order call and its answer."""
+        self._kite.recorder = recorder
 
     def place(self, request: OrderRequest) -> str:
         self._check_type(request.order_type)

@@ -15,12 +15,15 @@ from trading.broker.base import BrokerError
 from trading.broker.kite.environment import KiteEnvironment
 from trading.broker.kite.errors import KiteFailure, Stage
 from trading.broker.kite.official import KiteConnect
+from trading.broker.kite.recorder import Recorder
 
 CONNECT_TIMEOUT_S = 2.0
 #: the client's own default; staff: an order may go in while you wait
 READ_TIMEOUT_S = 7.0
 SESSION_HEADER = "X-Venue-Session"
 WRITE_ROUTES = frozenset({"order.place", "order.modify", "order.cancel"})
+#: kept in a recording: what orders were sent, and what the books said
+RECORDED_ROUTES = WRITE_ROUTES | {"orders", "order.info", "order.trades", "trades", "portfolio.positions"}
 UNPREFIXED_ROUTES = frozenset({"market.instruments", "market.instruments.all"})
 
 _NEVER_BUILT = (
@@ -75,6 +78,8 @@ class KiteConnection(KiteConnect):  # type: ignore[misc]  # the client has no ty
         }
         #: what the last answer said; empty where the venue names none
         self.venue_session = ""
+        #: told every order call and its answer, where there is one
+        self.recorder: Recorder | None = None
         # A proxy or a .netrc of the host would change the address we call from, or the Authorization header.
         self.reqsession.trust_env = False
         for scheme in ("https://", "http://"):
@@ -90,13 +95,19 @@ class KiteConnection(KiteConnect):  # type: ignore[misc]  # the client has no ty
         query_params: Any = None,
     ) -> Any:
         has_body = method in ("POST", "PUT")
-        response = self._exchange(
-            method,
-            self._routes[route].format(**(url_args or {})),
-            json=params if has_body and is_json else None,
-            data=params if has_body and not is_json else None,
-            params=query_params if has_body else params,
-        )
+        fields = {**(url_args or {}), **(params if isinstance(params, dict) else {})}
+        try:
+            response = self._exchange(
+                method,
+                self._routes[route].format(**(url_args or {})),
+                json=params if has_body and is_json else None,
+                data=params if has_body and not is_json else None,
+                params=query_params if has_body else params,
+            )
+        except KiteFailure as failure:
+            self._record(route, fields, failure)
+            raise
+        self._record(route, fields, response)
         data = _data(response, f"{method} {route}")
         if route in WRITE_ROUTES and not (isinstance(data, dict) and data.get("order_id")):
             raise KiteFailure(
@@ -105,6 +116,14 @@ class KiteConnection(KiteConnect):  # type: ignore[misc]  # the client has no ty
                 http_status=response.status_code,
             )
         return data
+
+    def _record(self, route: str, fields: Mapping[str, Any], came: requests.Response | KiteFailure) -> None:
+        if self.recorder is None or route not in RECORDED_ROUTES:
+            return
+        if isinstance(came, KiteFailure):
+            self.recorder.call(route, fields, 0, str(came))
+        else:
+            self.recorder.call(route, fields, came.status_code, came.text)
 
     def json_at(self, path: str) -> Any:
         """A JSON answer outside Kite's routes, whole."""

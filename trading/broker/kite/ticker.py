@@ -25,6 +25,7 @@ from trading.broker.base import BrokerUnavailable
 from trading.broker.kite import parse, venue_clock
 from trading.broker.kite.environment import KiteEnvironment
 from trading.broker.kite.frames import BrokenFrame, TickMode, decode
+from trading.broker.kite.recorder import Recorder
 from trading.broker.kite.venue_clock import VenueState
 from trading.core.clocks import Clocks
 from trading.core.ticks import TickFrame
@@ -92,10 +93,14 @@ class Ticker:
         clocks: Clocks,
         calls: TickerCalls | None = None,
         announce: str = "",
+        recorder: Recorder | None = None,
         silence_s: float = SILENCE_S,
         first_wait_s: float = FIRST_WAIT_S,
     ) -> None:
-        """`announce` is who we are, for an exchange that waits for our acknowledgements."""
+        """`announce` is who we are, for an exchange that waits for our acknowledgements.
+
+        A `recorder` is told every frame and text as it came; closing it is its owner's.
+        """
         query = {"api_key": api_key, "access_token": access_token}
         if environment.ticker_needs_user_id:
             query["user_id"] = user_id
@@ -104,6 +109,7 @@ class Ticker:
         self._clocks = clocks
         self._calls = calls or TickerCalls()
         self._announce = announce if environment.paces_frames else ""
+        self._recorder = recorder
         self._silence_s = silence_s
         self._first_wait_s = first_wait_s
         self._stopping = Event()
@@ -282,9 +288,14 @@ class Ticker:
             message = connection.recv(timeout=self._silence_s)
             self._last_message_s = self._clocks.monotonic_s()
             if isinstance(message, str):
+                if self._recorder is not None:
+                    self._recorder.text(message)
                 self._hear(message)
             elif len(message) > HEARTBEAT_BYTES:
-                self._hold(_Message(self.connections, self._clocks.market_now(), message))
+                held = _Message(self.connections, self._clocks.market_now(), message)
+                if self._recorder is not None:
+                    self._recorder.frame(held.received_at, message)
+                self._hold(held)
 
     def _hold(self, message: _Message) -> None:
         with self._arrived:

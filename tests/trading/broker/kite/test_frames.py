@@ -1,6 +1,7 @@
 import base64
 import json
 import struct
+from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -117,7 +118,7 @@ def frame_of(*tokens: int) -> TickFrame:
 
 
 def columns(frame: TickFrame) -> dict[str, list[int]]:
-    names = [name for name in TickFrame.__slots__ if name != "received_at"]
+    names = [name for name in TickFrame.__slots__ if name not in ("received_at", "packets")]
     return {name: getattr(frame, name).tolist() for name in names}
 
 
@@ -146,6 +147,32 @@ def test_an_index_among_shares_is_written_as_an_index():
 @pytest.mark.parametrize(("mode", "length"), [(TickMode.LTP, 8), (TickMode.QUOTE, 44), (TickMode.FULL, 184)])
 def test_a_mode_decides_the_length_of_a_packet(mode, length):
     assert len(encode(frame_of(INFY, 257), mode)) == 2 + 2 * (2 + length)
+
+
+def as_it_came(*packets: bytes) -> TickFrame:
+    return replace(decode(framed(*packets), NOW), packets=packets)
+
+
+@pytest.mark.parametrize(("mode", "length"), [(TickMode.LTP, 8), (TickMode.QUOTE, 44), (TickMode.FULL, 184)])
+def test_a_recorded_packet_is_written_as_it_came_as_far_as_the_mode_goes(mode, length):
+    packet = sample_packet("ticker_full.packet")
+    assert encode(as_it_came(packet), mode) == framed(packet[:length])
+
+
+def test_a_row_without_a_packet_is_written_by_its_values_among_recorded_ones():
+    packet = sample_packet("ticker_full.packet")
+    index = struct.pack(">2I", NIFTY_INDEX, 2600010)
+    frame = as_it_came(packet, index)
+    bare = replace(frame, packets=(packet, b""))
+    prices = np.array([[1, 2, 3, 4], [2595000, 2610000, 2590000, 2592000]])
+    written = struct.pack(">7I", NIFTY_INDEX, 2600010, 2610000, 2590000, 2595000, 2592000, 0)
+    assert encode(bare, TickMode.QUOTE, prices) == framed(packet[:44], written)
+
+
+def test_picked_rows_keep_the_packets_they_came_in():
+    packets = (sample_packet("ticker_full.packet"), struct.pack(">2I", INFY, 1), struct.pack(">2I", 257, 2))
+    frame = select(as_it_came(*packets), np.array([2, 0]))
+    assert encode(frame, TickMode.FULL) == framed(packets[2], packets[0])
 
 
 def test_rows_can_be_picked_from_a_frame():
