@@ -10,8 +10,9 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
+from threading import Thread
 from traceback import format_exception
 from typing import TYPE_CHECKING, Any, Final
 
@@ -294,11 +295,20 @@ def _ending(lane: Lane, future: Future[Answer]) -> tuple[str, str] | None:
     return violations[0][1:] if violations else None
 
 
+def _end_with_parent() -> None:
+    """A campaign that is killed leaves no lane behind that plays on for nobody."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
 def _prepare(environment: dict[str, str]) -> None:
     """In a fresh process: its own database, up to date."""
     import gc
     import logging
 
+    Thread(target=_end_with_parent, name="parent-watch", daemon=True).start()
     os.environ.update(environment)
     os.environ["DJANGO_SETTINGS_MODULE"] = "aitrapp_site.settings"
     import django
