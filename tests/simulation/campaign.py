@@ -64,6 +64,8 @@ class Sheet:
     flatten_s: list[float] = field(default_factory=list)
     minima: dict[str, int] = field(default_factory=dict)
     digests: dict[int, str] = field(default_factory=dict)
+    #: somebody ended the campaign before all its seeds were played
+    is_cut_short: bool = False
 
     def add(self, answer: Answer) -> None:
         result = answer.result
@@ -101,6 +103,7 @@ class Sheet:
         joined = "".join(self.digests[seed] for seed in sorted(self.digests))
         return {
             "seeds": self.seeds,
+            "is_cut_short": self.is_cut_short,
             "healthy_seeds": self.healthy_seeds,
             "market_hours": round(self.seeds * MINUTES_A_SEED / 60, 1),
             "entries": self.entries,
@@ -213,12 +216,15 @@ def _raised(job: Job, error: BaseException) -> Answer:
 
 
 def run_all(jobs: Sequence[Job], count: int, heard: Callable[[Answer], None]) -> Sheet:
-    """A whole campaign on `count` processes."""
+    """A whole campaign on `count` processes; after Ctrl-C as far as it came."""
     sheet = Sheet()
     with lanes(min(count, max(len(jobs), 1))) as made:
-        for answer in run(jobs, made):
-            sheet.add(answer)
-            heard(answer)
+        try:
+            for answer in run(jobs, made):
+                sheet.add(answer)
+                heard(answer)
+        except KeyboardInterrupt:
+            sheet.is_cut_short = True
     return sheet
 
 
@@ -309,6 +315,8 @@ def _prepare(environment: dict[str, str]) -> None:
     import logging
 
     Thread(target=_end_with_parent, name="parent-watch", daemon=True).start()
+    # Ctrl-C reaches every process of a terminal; the campaign decides what becomes of its lanes.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ.update(environment)
     os.environ["DJANGO_SETTINGS_MODULE"] = "aitrapp_site.settings"
     import django

@@ -67,7 +67,11 @@ def page(
 def _figures(sheet: dict[str, Any], caught: int, mutants: int) -> str:
     bare, flat, least = sheet["unprotected_s"], sheet["flatten_s"], sheet["minima"]
     rows = [
-        ("seeds", f"{sheet['seeds']}, {sheet['healthy_seeds']} of them without faults"),
+        (
+            "seeds",
+            f"{sheet['seeds']}, {sheet['healthy_seeds']} of them without faults"
+            + (" (the campaign was ended before its rest was played)" if sheet.get("is_cut_short") else ""),
+        ),
         ("market hours", sheet["market_hours"]),
         ("entries, fills", f"{sheet['entries']}, {sheet['fills']}"),
         ("crashes", sheet["crashes"]),

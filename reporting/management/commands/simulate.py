@@ -203,7 +203,8 @@ def _text(sheet: dict[str, Any]) -> str:
     """The sheet for a person."""
     bare, flat = sheet["unprotected_s"], sheet["flatten_s"]
     lines = [
-        f"{sheet['seeds']} seeds, {sheet['healthy_seeds']} of them without faults, {sheet['market_hours']} h of market",
+        f"{sheet['seeds']} seeds, {sheet['healthy_seeds']} of them without faults, {sheet['market_hours']} h of market"
+        + (", ended before the rest was played" if sheet["is_cut_short"] else ""),
         f"{sheet['entries']} entries, {sheet['fills']} fills, {sheet['crashes']} crashes",
         f"each faulty seed at least: {sheet['minima']}",
         f"without a live stop: p50 {bare['p50']} s, p99 {bare['p99']} s, worst {bare['max']} s",
