@@ -53,8 +53,8 @@ def keep_watch(wake: Wake) -> None:
         wake.wait(ROUND_S)
         # Asked anew each round: the exchange may have come up, or begun another day.
         clocks = wiring.clocks_now()
-        broker = _broker(clocks)
         try:
+            broker = _broker(clocks)
             found = exposures(broker.order_reports(), broker.position_reports())
         except BrokerError as error:
             log.warning("dead_man_cannot_see", reason=str(error))
