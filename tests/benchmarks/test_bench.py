@@ -35,3 +35,15 @@ def test_an_unknown_bench_is_refused_with_the_known_ones():
     with pytest.raises(CommandError, match="invalid choice: 'sleep'"):
         call_command("bench", "sleep")
     assert "decode" in BENCHES
+
+
+def test_the_feed_bench_hears_every_frame_of_every_client():
+    said = StringIO()
+    try:
+        call_command("bench", "feed", "--instruments", "50", "--seconds", "4", "--json", stdout=said)
+    except SystemExit as missed:
+        assert missed.code == 3
+    found = json.loads(said.getvalue())
+    # Eight frames, of which four are for warming up, to three clients.
+    assert (found["instruments"], found["frames"], found["missing"]) == (50, 12, 0)
+    assert 0 < found["p50_ms"] <= found["p99_ms"] <= found["max_ms"]

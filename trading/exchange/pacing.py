@@ -14,6 +14,8 @@ PATIENCE_S: Final = 0.25
 ABSENCE_S: Final = 30.0
 #: lateness of the machine's own timers, which the next steps make good
 BREATH_S: Final = 0.005
+#: the same at the market's own pace, where nobody is waited for: the work of a large frame is no pause of the market
+CAUGHT_UP_S: Final = 1.0
 ROLES: Final = ("strategy", "watcher")
 
 
@@ -31,15 +33,16 @@ class MarketClock:
         self._monotonic_s = monotonic_s
         self._anchor = market_at
         self._anchor_s = monotonic_s()
+        self._breath_s = BREATH_S if speed > 1 else CAUGHT_UP_S
 
     def now(self) -> datetime:
         return min(self._free(), self.limit)
 
     def run_to(self, limit: datetime) -> None:
-        """Go on, up to `limit`. Time spent waiting at the old limit is not caught up, up to a breath of it."""
+        """Go on, up to `limit`. Time spent waiting at the old limit is not caught up, but for a breath of it."""
         late_s = (self._free() - self.limit).total_seconds() / self.speed
-        if late_s > BREATH_S:
-            self._anchor, self._anchor_s = self.limit, self._monotonic_s() - BREATH_S
+        if late_s > self._breath_s:
+            self._anchor, self._anchor_s = self.limit, self._monotonic_s() - self._breath_s
         self.limit = max(limit, self.limit)
 
     def seconds_until(self, moment: datetime) -> float:

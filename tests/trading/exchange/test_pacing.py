@@ -54,6 +54,16 @@ def test_lateness_of_a_timer_is_made_good_by_the_next_step():
     assert clock.now() == at_second(100.004)
 
 
+def test_at_the_markets_own_pace_the_work_of_a_frame_is_made_good():
+    machine = Machine()
+    clock = MarketClock(OPENING, 1, machine)
+    for step in range(1, 101):
+        clock.run_to(at_second(step / 2))
+        machine.now_s = 1000.0 + step / 2 + 0.120
+    clock.run_to(at_second(200))
+    assert clock.now() == at_second(50.120)
+
+
 def test_a_limit_that_lies_behind_never_turns_time_back():
     machine = Machine()
     clock = MarketClock(OPENING, 60, machine)
