@@ -260,6 +260,6 @@ class Nemesis:
 
     def resume(self) -> None:
         world = self.world
-        world.oracle.is_latched = False
+        world.oracle.resumed()
         left = state.resume(world.account.pk, by="operator", now=world.stage.now)
         world.trace(f"operator: resume; still off: {', '.join(sorted(left)) or 'nothing'}")

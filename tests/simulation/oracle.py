@@ -84,6 +84,8 @@ class Oracle:
     refusing: list[tuple[datetime, datetime]] = field(default_factory=list)
     flatten_asked: datetime | None = None
     is_latched: bool = False
+    #: instruments that a flatten still owes after the operator resumed; None: everything of ours
+    flatten_scope: frozenset[str] | None = None
     #: orders that reached the exchange long after they were sent: what they do comes as a surprise
     late_ids: set[str] = field(default_factory=set)
     #: a closing order without an answer may arrive until then, and nothing can be closed in its place
@@ -105,6 +107,20 @@ class Oracle:
     @property
     def is_flat(self) -> bool:
         return not self.is_open and not any(_role(order) for order in self.venue.working_orders())
+
+    @property
+    def _has_flattened(self) -> bool:
+        if self.flatten_scope is None:
+            return self.is_flat
+        resting = {order.spec.tradingsymbol for order in self.venue.working_orders() if _role(order)}
+        held = {symbol for symbol, line in self.lines.items() if line.held}
+        return not (held | resting) & self.flatten_scope
+
+    def resumed(self) -> None:
+        """The operator lifts the latch: what is entered from now on is no flatten's."""
+        self.is_latched = False
+        held = {symbol for symbol, line in self.lines.items() if line.held}
+        self.flatten_scope = frozenset(held)
 
     def look(self) -> None:
         """After each event."""
@@ -146,7 +162,7 @@ class Oracle:
         self._line(symbol).surprised_at = self.now()
 
     def press(self) -> None:
-        self.flatten_asked, self.is_latched = self.now(), True
+        self.flatten_asked, self.is_latched, self.flatten_scope = self.now(), True, None
 
     def end(self) -> None:
         """Close spans that are still open."""
@@ -314,7 +330,7 @@ class Oracle:
         if self.flatten_asked is None:
             return
         now = self.now()
-        if self.is_flat:
+        if self._has_flattened:
             self.flatten_s.append((now - self.flatten_asked).total_seconds())
             self.flatten_asked = None
             return
