@@ -69,6 +69,8 @@ class ExitPolicy:
     pending_after_s: float = 10.0
     #: an urgent change waits this long for an earlier one to be confirmed, then decides from the book
     modify_confirm_s: float = 1.0
+    #: how much further away, basis points of the stop, each guarding stop goes that the broker refused unseen
+    guard_step_bp: int = 25
     #: least time between two changes of quantity, so that an entry filling in crumbs does not eat the budget
     resize_again_s: float = 0.5
     #: ticks beyond the best opposite quote at which a first closing price is sure to trade

@@ -31,10 +31,8 @@ def open_for(desk: Desk, entry: Order) -> Trade:
     if entry.decision is None:
         raise ValueError(f"entry {entry.pk} has no decision: its trade cannot be named")
     with transaction.atomic():
-        found = _open_trade(desk, entry)
-        if found is None:
-            found = _make(desk, entry, entry.decision, desk.clocks.market_now())
-        return found
+        found = _open_trade(desk, entry) or _reopened(entry)
+        return found or _make(desk, entry, entry.decision, desk.clocks.market_now())
 
 
 def apply_fill(desk: Desk, report: FillReport) -> Fill | None:
@@ -205,6 +203,8 @@ def _trade_of(desk: Desk, order: Order, report: FillReport) -> Trade:
         return Trade.objects.select_for_update(of=("self",)).get(pk=told.trade_id)
     if found := _open_trade(desk, order):
         return found
+    if order.role == Role.ENTRY and (found := _reopened(order)):
+        return found
     if order.role != Role.ENTRY:
         return Trade.objects.select_for_update(of=("self",)).filter(decision=decision).latest("pk")
     return _make(desk, order, decision, report.filled_at)
@@ -223,6 +223,17 @@ def _open_trade(desk: Desk, order: Order) -> Trade | None:
         )
         .first()
     )
+
+
+def _reopened(entry: Order) -> Trade | None:
+    """The trade of an entry that fills on after all of it was out: its exits are booked there. None: it has none."""
+    told = Fill.objects.filter(order=entry).first()
+    if told is None:
+        return None
+    trade = Trade.objects.select_for_update(of=("self",)).get(pk=told.trade_id)
+    trade.closed_at = None
+    trade.save(update_fields=["closed_at"])
+    return trade
 
 
 def _make(desk: Desk, entry: Order, decision: Decision, opened_at: datetime) -> Trade:

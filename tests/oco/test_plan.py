@@ -195,6 +195,15 @@ CASES = {
         market(),
         [RestStop(75, 990_00, 987_00)],
     ),
+    "a guarding stop that the broker refused unseen goes half a per cent further away at its second attempt": (
+        group(
+            **CLOSING,
+            exit=stop(status=OrderStatus.REJECTED, submitted_at=ago(2), attempt=2),
+            exits_unknown=(exit_order(status=OrderStatus.UNKNOWN, submitted_at=ago(60), books_without=9),),
+        ),
+        STALE,
+        [RestStop(75, 98_505, 98_205)],
+    ),
     "a refused closing order is placed again after two seconds": (
         group(**CLOSING, exit=exit_order(status=OrderStatus.REJECTED, submitted_at=ago(2))),
         market(),

@@ -246,7 +246,9 @@ class Oracle:
             return
         # A fault that hits the very order that turns it back: nothing may be sent beside it, as everywhere else.
         allowed_s = ANY_FAULTS_S if self.happened.any_began_since(line.turned_since) else TURNED_S
-        if self._counted_s(line.turned_since) > allowed_s:
+        # One that was swallowed may arrive for as long as any order without an answer.
+        since = max(line.turned_since, self.fate_open_until or line.turned_since)
+        if self._counted_s(since) > allowed_s:
             self.violate(
                 "I2", f"{line.spec.tradingsymbol}: {line.held} the wrong way round for {allowed_s} s"
             )

@@ -145,3 +145,19 @@ def test_an_estimate_is_priced_by_what_is_missing_after_the_executions_that_were
     estimate = Fill.objects.get(broker_trade_id="book-150")
     assert (estimate.quantity, estimate.price) == (75, Decimal("25000.20"))
     assert day.trades()[0].entered_quantity == 150
+
+
+def test_an_entry_that_fills_on_after_all_was_out_opens_its_own_trade_again():
+    day = Day.opens()
+    day.enters()
+    day.price_goes_to("24899", frames=10)
+    day.run_for(3)
+    (trade,) = day.trades()
+    assert trade.closed_at is not None
+    (entry,) = day.orders(Role.ENTRY)
+    assert trades.open_for(day.desk, entry).pk == trade.pk
+    late = replace(entry_fill(day), broker_trade_id="late", quantity=10)
+    assert trades.apply_fill(day.desk, late).trade_id == trade.pk
+    trade.refresh_from_db()
+    assert (trade.entered_quantity, trade.exited_quantity, trade.closed_at) == (85, 75, None)
+    assert len(day.trades()) == 1
