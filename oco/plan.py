@@ -61,10 +61,6 @@ __all__ = [
 ]
 
 
-#: how an order ends that nobody wanted
-REFUSED = (OrderStatus.REJECTED, OrderStatus.DENIED)
-
-
 def next_actions(group: GroupView, market: MarketView, policy: ExitPolicy, now: datetime) -> list[Action]:
     """The commands of this pass, in the order to send them. Empty: nothing to do, or something to wait for.
 
@@ -203,8 +199,7 @@ def _may_close_late(group: GroupView) -> bool:
 def _guard(group: GroupView, market: MarketView, policy: ExitPolicy) -> RestStop:
     """A stop beside a closing order of unknown fate; behind the market where the plan's own was passed.
 
-    Without a fresh price nobody here knows whether it was passed. The broker does: each stop that it refused puts
-    the next one further away, since a stop somewhere is better than none.
+    Without a fresh price only the broker knows whether it was: each stop that it refused puts the next further away.
     """
     side, grid = group.exit_side, group.grid
     trigger = stop_trigger_paise(group.stop_paise, grid)
@@ -212,7 +207,9 @@ def _guard(group: GroupView, market: MarketView, policy: ExitPolicy) -> RestStop
         if is_through(side, market.last_paise, trigger):
             away = policy.through_ticks * grid.tick_size_paise
             trigger = stop_trigger_paise(market.last_paise + side.sign * away, grid)
-    elif group.exit is not None and group.exit.role is Role.STOP and group.exit.status in REFUSED:
+    elif (
+        group.exit is not None and group.exit.role is Role.STOP and group.exit.status is OrderStatus.REJECTED
+    ):
         ticks = (
             group.stop_paise * group.exit.attempt * policy.guard_step_bp // (10_000 * grid.tick_size_paise)
         )
