@@ -15,8 +15,11 @@ from risk import state
 from trading import bells, logins
 from trading.broker.base import BrokerError, BrokerUnavailable, SessionExpired
 from trading.broker.kite import login as kite
+from trading.broker.kite.login import is_same_state
 from trading.core.enums import PauseReason
 from trading.models import Account, KiteLogin
+
+__all__ = ["LoginRefused", "LoginState", "complete", "is_same_state", "login_url", "state_of"]
 
 BY: Final = "login"
 

@@ -1,7 +1,5 @@
 """REST: signals, decisions, orders and trades of the current books, and the doors that Kite itself uses."""
 
-import hashlib
-import hmac
 import json
 import secrets
 from typing import Annotated, Any, TypeVar
@@ -16,6 +14,7 @@ from ninja.errors import HttpError
 
 from aitrapp_site.callers import Needs
 from trading import bells, current
+from trading.broker.kite.postback import is_genuine
 from trading.core.enums import Scope
 from trading.models import Account, Decision, Order, Signal, Trade
 from trading.schemas import DecisionOut, OrderOut, SignalOut, TradeOut
@@ -76,9 +75,7 @@ def postback(request: HttpRequest) -> dict[str, str]:
     secret = settings.KITE_API_SECRET
     if not secret:
         raise HttpError(409, "Postbacks cannot be checked: set KITE_API_SECRET.")
-    signed = f"{data.get('order_id', '')}{data.get('order_timestamp', '')}{secret}".encode()
-    shown = str(data.get("checksum", ""))
-    if not hmac.compare_digest(hashlib.sha256(signed).hexdigest().encode(), shown.encode()):
+    if not is_genuine(data, secret):
         raise HttpError(403, "The checksum is wrong: this postback was not signed with our API secret.")
     for account in Account.objects.filter(broker_user=str(data.get("user_id", ""))):
         bells.ring(bells.EXITS, account.pk)
@@ -123,7 +120,7 @@ def callback(
     if not request.user.is_authenticated:
         return Status(409, {"detail": NO_BROWSER})
     sent = str(request.session.pop(STATE, ""))
-    if not (sent and hmac.compare_digest(sent.encode(), state.encode())):
+    if not kite_login.is_same_state(sent, state):
         messages.error(request, "That login was not begun here, or twice. Begin again.")
         return HttpResponseRedirect(reverse("kite"))
     try:
