@@ -1,12 +1,14 @@
 """The broker's books applied to our rows: orders by id or tag, fills once each, groups after them."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from django.db import IntegrityError
+from django.db.models import Exists, OuterRef
 
 from oco import exits, groups
 from oco.models import OcoGroup
@@ -20,7 +22,7 @@ from trading.core.order_ids import role_of_tag
 from trading.core.order_states import IllegalTransition
 from trading.core.values import FillReport, OrderReport
 from trading.desk import Desk
-from trading.models import Fill, Order, Trade
+from trading.models import Fill, Order
 
 log = logging.getLogger(__name__)
 
@@ -40,9 +42,14 @@ class OrderRead:
 
 
 def read_order(
-    desk: Desk, broker_order_id: str, changing: AbstractSet[int] = frozenset()
+    desk: Desk,
+    broker_order_id: str,
+    changing: AbstractSet[int] = frozenset(),
+    known: Mapping[str, Order] = MappingProxyType({}),
 ) -> OrderRead | None:
-    """Read one order's newest state. `changing` as in `read_all`.
+    """Read one order's newest state. `changing` as in `read_all`; `known` are rows at hand, by broker order id.
+
+    A row at hand may be older than the database: what only repeats it is no news to a newer one either.
 
     None where the broker's history does not know the order: it lags, which says nothing about the order.
     """
@@ -55,7 +62,10 @@ def read_order(
     if not history:
         return None
     report = history[-1]
-    rows = {order.pk: order for order in orders.spoken_of(desk, report).order_by()}
+    at_hand = known.get(report.broker_order_id)
+    rows = {
+        order.pk: order for order in ([at_hand] if at_hand else orders.spoken_of(desk, report).order_by())
+    }
     pk = _pk_of(report, _ours(rows.values()))
     if pk is not None and pk not in changing and orders.says_nothing_new(rows[pk], report):
         return OrderRead([], is_ours=True)
@@ -73,6 +83,8 @@ class BookRead:
     our_order_ids: frozenset[str]
     #: every order of ours that may still change was in it
     is_complete: bool
+    #: one of our exits was not, which the plan counts
+    lacks_exits: bool = False
 
 
 def read_all(
@@ -108,7 +120,13 @@ def read_all(
         changed += _apply(desk, report, pk)
     absent = [order for order in rows.values() if order.pk not in shown and _is_missed(order)]
     changed += [order.pk for order in absent if orders.note_absence(desk, order) != order.status]
-    return BookRead(changed, reports, frozenset(our_order_ids), is_complete=not absent)
+    return BookRead(
+        changed,
+        reports,
+        frozenset(our_order_ids),
+        is_complete=not absent,
+        lacks_exits=any(order.role != Role.ENTRY for order in absent),
+    )
 
 
 def _is_missed(order: Order) -> bool:
@@ -126,10 +144,23 @@ def follow(desk: Desk, changed: Iterable[int], policy: ExitPolicy) -> None:
             groups.follow_exit(desk, order)
 
 
-def read_fills(desk: Desk) -> int:
-    """Apply executions not applied before. Returns how many there were."""
-    count = 0
-    if trades.fills_missing(desk):
+@dataclass(frozen=True, slots=True)
+class FillsRead:
+    """What one look at the trade book brought."""
+
+    applied: int = 0
+    trades_closed: int = 0
+    #: the order book has shown more executed than fills were told
+    is_behind: bool = False
+
+
+def read_fills(desk: Desk, since: datetime | None = None) -> FillsRead:
+    """Apply executions not applied before; those told too late are estimated.
+
+    `since` is the machine time from which on the trade book has been behind the order book.
+    """
+    applied, is_behind = 0, trades.fills_missing(desk)
+    if is_behind:
         known = set(
             Fill.objects.filter(
                 account=desk.account, session=desk.session, trading_date=desk.trading_date
@@ -138,22 +169,11 @@ def read_fills(desk: Desk) -> int:
         for report in desk.broker.fill_reports():
             if (report.exchange.value, report.broker_order_id, report.broker_trade_id) in known:
                 continue
-            count += _apply_fill(desk, report) is not None
-    for trade in trades.of_session(desk).filter(closed_at=None):
-        _close_if_done(desk, trade)
-    return count
-
-
-def watch_lag(desk: Desk, since: datetime) -> datetime | None:
-    """Machine time since which the trade book lags behind the order book; None when it does not.
-
-    After a while what it has not told is estimated.
-    """
-    if not trades.fills_missing(desk):
-        return None
-    if desk.clocks.machine_now() - since >= TRADE_BOOK_LAGS:
-        trades.estimate_missing(desk)
-    return since
+            applied += _apply_fill(desk, report) is not None
+        is_behind = not applied or trades.fills_missing(desk)
+    if is_behind and since and desk.clocks.machine_now() - since >= TRADE_BOOK_LAGS:
+        applied += trades.estimate_missing(desk)
+    return FillsRead(applied, _close_what_is_done(desk), is_behind)
 
 
 def _apply_fill(desk: Desk, report: FillReport) -> Fill | None:
@@ -166,10 +186,13 @@ def _apply_fill(desk: Desk, report: FillReport) -> Fill | None:
         return None
 
 
-def _close_if_done(desk: Desk, trade: Trade) -> None:
-    """A trade whose groups finished before its last fill was told closes when the trade book catches up."""
-    if OcoGroup.objects.filter(trade=trade).exists():
-        exits.close_trade(desk, trade)
+def _close_what_is_done(desk: Desk) -> int:
+    """Trades whose groups finished before their last fill was told close when the trade book catches up."""
+    groups_of = OcoGroup.objects.filter(trade=OuterRef("pk"))
+    done = trades.of_session(desk).filter(
+        Exists(groups_of), ~Exists(groups_of.filter(closed_at=None)), closed_at=None
+    )
+    return sum(exits.close_trade(desk, trade) for trade in done)
 
 
 def _ours(rows: Iterable[Order]) -> dict[str, int]:

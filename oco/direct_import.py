@@ -12,7 +12,6 @@ from django.db.models import F
 
 from oco import books, groups
 from oco.groups import LiveGroup
-from oco.models import OcoGroup
 from oco.views import ExitPolicy
 from risk import state
 from trading import orders
@@ -55,11 +54,11 @@ def take_in(desk: Desk, journal: Path, policy: ExitPolicy) -> int:
                 log.error("direct order %s closes no group of ours", line["client_order_id"])
                 continue
             found = _group_of(mine, held, line["quantity"])
-            _move_to(found, mine, held, line["quantity"])
+            _move_to(desk, found, mine, held, line["quantity"])
             _adopt(desk, line, found)
             held[found.row.pk] -= line["quantity"]
         for group in live:
-            groups.ask_to_close(group, ExitReason.OPERATOR)
+            groups.ask_to_close(desk, group, ExitReason.OPERATOR)
     journal.rename(journal.with_name(f"{journal.stem}-{now:%Y%m%d-%H%M%S}{journal.suffix}"))
     return len(placed)
 
@@ -95,17 +94,17 @@ def _group_of(mine: list[LiveGroup], held: Mapping[int, int], quantity: int) -> 
     return max(exact or mine, key=lambda group: held[group.row.pk])
 
 
-def _move_to(group: LiveGroup, mine: list[LiveGroup], held: dict[int, int], quantity: int) -> None:
+def _move_to(
+    desk: Desk, group: LiveGroup, mine: list[LiveGroup], held: dict[int, int], quantity: int
+) -> None:
     """What an order closes beyond its own group is taken from the others and given to it: the sum stays."""
     for other in mine:
         share = min(quantity - held[group.row.pk], held[other.row.pk])
         if other is group or share <= 0:
             continue
-        for pk, change in ((other.row.pk, share), (group.row.pk, -share)):
-            OcoGroup.objects.filter(pk=pk).update(
-                taken_by_others_quantity=F("taken_by_others_quantity") + change
-            )
-            held[pk] -= change
+        for one, change in ((other, share), (group, -share)):
+            groups.write(desk, one.row, taken_by_others_quantity=F("taken_by_others_quantity") + change)
+            held[one.row.pk] -= change
 
 
 def _adopt(desk: Desk, line: dict[str, Any], group: LiveGroup) -> None:

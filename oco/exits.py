@@ -6,6 +6,7 @@ Everything here reduces a position, so nothing here asks whether entries are on.
 from django.db import transaction
 from django.db.models import Sum
 
+from oco import groups
 from oco.groups import LiveGroup
 from oco.models import OcoGroup, OcoLeg
 from oco.views import (
@@ -44,43 +45,46 @@ from trading.models import Order, Trade
 LIMIT = OrderType.LIMIT
 
 
-def perform(desk: Desk, group: LiveGroup, action: Action) -> None:
-    """Carry out one action of `oco.plan.next_actions`.
+def perform(desk: Desk, group: LiveGroup, action: Action) -> Order | None:
+    """Carry out one action of `oco.plan.next_actions`. Returns the order that it is about.
 
     Raises BudgetSpent (try in a later pass) or FenceLost (stop acting) before anything was written to the broker.
     """
     match action:
         case RestStop(quantity, trigger, limit):
-            _place(desk, group, Role.STOP, quantity, limit, trigger)
+            return _place(desk, group, Role.STOP, quantity, limit, trigger)
         case ResizeExit(quantity):
             _modify(desk, group, OrderChange(quantity=quantity), "resize")
         case MoveStop(trigger, limit, _):
             # The trigger is what the group wants from now on; a refused move is seen by its older order and repeated.
-            _save(group.row, stop_price=to_inr(trigger))
+            groups.write(desk, group.row, stop_price=to_inr(trigger))
             group.row.legs.filter(kind=LegKind.STOP).update(price=to_inr(trigger))
             change = OrderChange(trigger_price=to_inr(trigger), price=to_inr(limit))
             _modify(desk, group, change, "trail")
         case TakeTarget(limit):
             with transaction.atomic():
-                _begin_closing(group.row, ExitReason.TARGET)
+                _begin_closing(desk, group.row, ExitReason.TARGET)
                 group.row.legs.filter(kind=LegKind.TARGET).update(state=LegState.TAKEN)
             _modify(desk, group, OrderChange(order_type=LIMIT, price=to_inr(limit)), "close")
         case CloseExit(limit, reason):
-            _begin_closing(group.row, reason)
+            _begin_closing(desk, group.row, reason)
             _modify(desk, group, OrderChange(order_type=LIMIT, price=to_inr(limit)), "close")
         case RepriceExit(limit):
-            _begin_closing(group.row, _stop_reason(group.row))
+            _begin_closing(desk, group.row, _stop_reason(group.row))
             _modify(desk, group, OrderChange(order_type=LIMIT, price=to_inr(limit)), "close")
         case PlaceExit(quantity, limit, reason):
-            _begin_closing(group.row, reason)
-            _place(desk, group, Role.EXIT, quantity, limit, 0)
+            _begin_closing(desk, group.row, reason)
+            return _place(desk, group, Role.EXIT, quantity, limit, 0)
         case TakeBack(quantity, limit):
-            _begin_closing(group.row, _stop_reason(group.row))
-            _place(desk, group, Role.EXIT, quantity, limit, 0, is_return=True)
+            _begin_closing(desk, group.row, _stop_reason(group.row))
+            return _place(desk, group, Role.EXIT, quantity, limit, 0, is_return=True)
         case CancelExit(client_order_id):
-            orders.cancel(desk, Order.objects.get(client_order_id=client_order_id))
+            order = Order.objects.get(client_order_id=client_order_id)
+            orders.cancel(desk, order)
+            return order
         case FinishGroup(reason):
             _finish(desk, group.row, reason)
+    return group.exit_order
 
 
 def _place(
@@ -92,7 +96,7 @@ def _place(
     trigger_paise: int,
     *,
     is_return: bool = False,
-) -> None:
+) -> Order:
     row, entry = group.row, group.row.entry_order
     if entry.decision is None:
         raise ValueError(f"entry {entry.pk} has no decision: its exits cannot be named")
@@ -120,7 +124,7 @@ def _place(
     held = group.view.position_quantity * Side(row.side).sign
     approved = check.allow_exit(request, position_quantity=abs(held), position_sign=1 if held > 0 else -1)
     purpose = "place" if role is Role.STOP else "close"
-    orders.submit(desk, approved, entry=entry, group_number=row.number, purpose=purpose)
+    return orders.submit(desk, approved, entry=entry, group_number=row.number, purpose=purpose)
 
 
 def _modify(desk: Desk, group: LiveGroup, change: OrderChange, purpose: str) -> None:
@@ -129,11 +133,11 @@ def _modify(desk: Desk, group: LiveGroup, change: OrderChange, purpose: str) -> 
     orders.modify(desk, group.exit_order, change, purpose=purpose)
 
 
-def _begin_closing(row: OcoGroup, reason: ExitReason) -> None:
+def _begin_closing(desk: Desk, row: OcoGroup, reason: ExitReason) -> None:
     """From here the group only goes to flat. The first reason stays: later ones are consequences."""
     if row.state == GroupState.CLOSING and row.close_reason:
         return
-    _save(row, state=GroupState.CLOSING, close_reason=row.close_reason or reason)
+    groups.write(desk, row, state=GroupState.CLOSING, close_reason=row.close_reason or reason)
 
 
 def _stop_reason(row: OcoGroup) -> ExitReason:
@@ -149,9 +153,8 @@ def _finish(desk: Desk, row: OcoGroup, reason: ExitReason | None) -> None:
     elif reason in (ExitReason.STOP, ExitReason.TRAIL):
         final[LegKind.STOP] = LegState.FILLED
     with transaction.atomic():
-        for kind, state in final.items():
-            OcoLeg.objects.filter(group=row, kind=kind).update(state=state)
-        _save(
+        groups.write(
+            desk,
             row,
             state=GroupState.CLOSED,
             closed_at=now,
@@ -159,15 +162,18 @@ def _finish(desk: Desk, row: OcoGroup, reason: ExitReason | None) -> None:
             exited_quantity=min(row.entered_quantity - row.taken_by_others_quantity, row.entered_quantity),
             unprotected_since=None,
         )
+        for kind, state in final.items():
+            OcoLeg.objects.filter(group=row, kind=kind).update(state=state)
         close_trade(desk, row.trade)
 
 
-def close_trade(desk: Desk, trade: Trade) -> None:
-    """Close the trade when its last group is closed and its fills are all told."""
+def close_trade(desk: Desk, trade: Trade) -> bool:
+    """Close the trade when its last group is closed and its fills are all told. False: not yet."""
     mine = OcoGroup.objects.filter(trade=trade)
-    if not mine.filter(closed_at=None).exists():
-        taken = mine.aggregate(units=Sum("taken_by_others_quantity", default=0))["units"]
-        trades.close_if_flat(desk, trade, taken)
+    if mine.filter(closed_at=None).exists():
+        return False
+    taken = mine.aggregate(units=Sum("taken_by_others_quantity", default=0))["units"]
+    return trades.close_if_flat(desk, trade, taken)
 
 
 def cancel_entries(desk: Desk, waiting: list[Order]) -> int:
@@ -178,9 +184,3 @@ def cancel_entries(desk: Desk, waiting: list[Order]) -> int:
             orders.cancel(desk, order)
             count += 1
     return count
-
-
-def _save(row: OcoGroup, **values: object) -> None:
-    for name, value in values.items():
-        setattr(row, name, value)
-    row.save(update_fields=list(values))

@@ -8,19 +8,21 @@ day's table, daily loss and dead man all come through `request`.
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from functools import lru_cache
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from oco import exits, groups, plan
 from oco.groups import LiveGroup
 from oco.models import Flatten
 from risk import state
-from trading import account, orders
+from trading import account, lease, orders
 from trading.core import order_states
 from trading.core.clocks import Clocks
 from trading.core.enums import ExitReason, FlattenState, OrderStatus, PauseReason, Role
 from trading.desk import Desk
+from trading.lease import FenceLost
 from trading.models import Account, Order, VenueSession
 
 #: which pause each reason leaves behind; the square-off needs none, the clock keeps entries off
@@ -76,8 +78,7 @@ def standing(desk: Desk) -> tuple[list[Flatten], dict[str, ExitReason]]:
 
     The latter as client_order_id → that flatten's reason.
     """
-    asked = Flatten.objects.filter(account=desk.account, session=desk.session).order_by("pk")
-    rows = list(asked.filter(Q(finished_at=None) | Q(state=FlattenState.FLAT_BUT_WATCHING)))
+    rows = list(_standing(desk.account.pk, desk.session.pk).all())
     watched = {
         name: ExitReason(row.reason)
         for row in rows
@@ -85,6 +86,13 @@ def standing(desk: Desk) -> tuple[list[Flatten], dict[str, ExitReason]]:
         for name in row.verdict["unknown_entries"]
     }
     return [row for row in rows if row.finished_at is None], watched
+
+
+@lru_cache(maxsize=16)
+def _standing(account_id: int, session_id: int) -> QuerySet[Flatten]:
+    """Built once: every pass asks it, and building a query takes as long as asking it."""
+    asked = Flatten.objects.filter(account_id=account_id, session_id=session_id).order_by("pk")
+    return asked.filter(Q(finished_at=None) | Q(state=FlattenState.FLAT_BUT_WATCHING))
 
 
 def begin(desk: Desk, row: Flatten, live: Sequence[LiveGroup]) -> None:
@@ -103,7 +111,7 @@ def _mark(desk: Desk, row: Flatten, live: Sequence[LiveGroup]) -> None:
         row.state, row.started_at, row.positions_at_start = FlattenState.RUNNING, now, len(symbols)
         row.save(update_fields=["state", "started_at", "positions_at_start"])
     for group in mine:
-        groups.ask_to_close(group, ExitReason(row.reason))
+        groups.ask_to_close(desk, group, ExitReason(row.reason))
 
 
 def comes_first(desk: Desk, rows: Sequence[Flatten]) -> bool:
@@ -118,7 +126,7 @@ def stop_late(
     """What arrived after a verdict is cancelled, and what it filled is closed. Safe to repeat."""
     for group in live:
         if reason := late.get(group.row.entry_order.client_order_id):
-            groups.ask_to_close(group, reason)
+            groups.ask_to_close(desk, group, reason)
     came = [order for order in waiting if order.client_order_id in late and order.status in order_states.OPEN]
     exits.cancel_entries(desk, [order for order in came if not orders.cancel_is_open(desk, order)])
 
@@ -145,12 +153,17 @@ def conclude(desk: Desk, row: Flatten, live: Sequence[LiveGroup]) -> bool:
         return False
     unknown = [order.client_order_id for order in entries if order.status not in order_states.CLOSED]
     now = desk.clocks.market_now()
-    row.state = FlattenState.FLAT_BUT_WATCHING if unknown else FlattenState.FLAT
-    row.finished_at = now
-    # It was asked for under another computer's clock, which may run ahead of this one's.
-    row.took_ms = max(int((desk.clocks.machine_now() - row.asked_machine_at).total_seconds() * 1000), 0)
-    row.verdict = {"unknown_entries": unknown, "not_ours": {f"{k[1]} {k[2]}": v for k, v in held.items()}}
-    row.save(update_fields=["state", "finished_at", "took_ms", "verdict"])
+    verdict = {
+        "state": FlattenState.FLAT_BUT_WATCHING if unknown else FlattenState.FLAT,
+        "finished_at": now,
+        # It was asked for under another computer's clock, which may run ahead of this one's.
+        "took_ms": max(int((desk.clocks.machine_now() - row.asked_machine_at).total_seconds() * 1000), 0),
+        "verdict": {"unknown_entries": unknown, "not_ours": {f"{k[1]} {k[2]}": v for k, v in held.items()}},
+    }
+    if not Flatten.objects.filter(lease.leads(desk.lease), pk=row.pk).update(**verdict):
+        raise FenceLost(f"{desk.lease.holder} no longer leads {desk.lease.loop}: its look is no verdict")
+    for name, value in verdict.items():
+        setattr(row, name, value)
     return True
 
 

@@ -3,20 +3,23 @@
 This is the one owner of "entry filled → children". What to do is decided in `oco.plan`; here it is done.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
+from functools import lru_cache
 
 from django.db import transaction
 from django.db.models import QuerySet, Sum
+from django.db.models.expressions import Combinable
 
 from oco import plan as oco_plan
 from oco import rows
 from oco.models import OcoGroup, OcoLeg
 from oco.rows import Changes
 from oco.views import ExitPolicy, GroupView
-from trading import trades
+from trading import lease, trades
 from trading.core.enums import (
     ExitReason,
     GroupState,
@@ -31,6 +34,7 @@ from trading.core.order_ids import order_client_id, plan_client_id
 from trading.core.sizing import slices
 from trading.core.values import InstrumentSpec, Plan, Quote
 from trading.desk import Desk
+from trading.lease import FenceLost
 from trading.market import instruments
 from trading.models import Order, Trade
 
@@ -141,9 +145,8 @@ def follow_exit(desk: Desk, exit_order: Order) -> None:
         for side, quantity in filled.values_list("side", "filled_quantity")
     )
     if exited + row.taken_by_others_quantity != row.entered_quantity:
-        row.closed_at, row.state = None, GroupState.CLOSING
-        row.close_reason = row.close_reason or row.exit_reason
-        row.save(update_fields=["closed_at", "state", "close_reason"])
+        reason = row.close_reason or row.exit_reason
+        write(desk, row, closed_at=None, state=GroupState.CLOSING, close_reason=reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,19 +191,14 @@ def _make_or_enlarge(desk: Desk, entry: Order, trade: Trade, shape: _Shape, poli
 
 
 def live(desk: Desk, policy: ExitPolicy) -> list[LiveGroup]:
-    """Every group that is not closed, oldest first, as rows and views. Two queries, whatever their number."""
-    found_rows = list(
-        of_session(desk)
-        .filter(closed_at=None)
-        .select_related("entry_order__decision__signal", "trade")
-        .order_by("pk")
-    )
+    """Every group that is not closed, oldest first, as rows and views. A few queries, whatever their number."""
+    found_rows = list(_live_of_books(desk.account.pk, desk.session.pk).all())
     if not found_rows:
         return []
     exits: dict[tuple[int, int], list[tuple[Order, Changes]]] = {}
     for order, changes in rows.exit_orders([row.entry_order_id for row in found_rows]):
         exits.setdefault((order.entry_id or 0, order.group_number or 0), []).append((order, changes))
-    siblings = _targets_filled([row.entry_order_id for row in found_rows])
+    siblings = _targets_filled(_not_wholly_live(found_rows))
     found = []
     for row in found_rows:
         entry = row.entry_order
@@ -213,7 +211,19 @@ def live(desk: Desk, policy: ExitPolicy) -> list[LiveGroup]:
 
 def of_session(desk: Desk) -> QuerySet[OcoGroup]:
     """All groups of this desk's books."""
-    return OcoGroup.objects.filter(account=desk.account, session=desk.session)
+    return _of_books(desk.account.pk, desk.session.pk).all()
+
+
+@lru_cache(maxsize=16)
+def _of_books(account_id: int, session_id: int) -> QuerySet[OcoGroup]:
+    """Built once: every pass asks it, and building a query takes as long as asking it."""
+    return OcoGroup.objects.filter(account_id=account_id, session_id=session_id)
+
+
+@lru_cache(maxsize=16)
+def _live_of_books(account_id: int, session_id: int) -> QuerySet[OcoGroup]:
+    open_ones = _of_books(account_id, session_id).filter(closed_at=None)
+    return open_ones.select_related("entry_order__decision__signal", "trade").order_by("pk")
 
 
 def changing(live: Iterable[LiveGroup]) -> set[int]:
@@ -222,13 +232,25 @@ def changing(live: Iterable[LiveGroup]) -> set[int]:
     return {order.pk for order, view in exits if order and view and view.has_unconfirmed_change}
 
 
-def newest_exit_id(group: LiveGroup) -> str:
-    """The broker's id of the exit order sent last, as the rows have it now; empty when there is none."""
-    sent = Order.objects.filter(entry=group.row.entry_order, group_number=group.row.number)
-    return (
-        sent.exclude(broker_order_id="").order_by("-pk").values_list("broker_order_id", flat=True).first()
-        or ""
-    )
+def exits_by_id(live: Iterable[LiveGroup]) -> dict[str, Order]:
+    """The newest exit order of each group by the broker's id, as it was read last."""
+    exits = [group.exit_order for group in live if group.exit_order]
+    return {order.broker_order_id: order for order in exits if order.broker_order_id}
+
+
+def write(desk: Desk, row: OcoGroup, **values: object) -> None:
+    """Change columns of a group, as long as this desk leads. A value may be an expression, as `F("…") + 1`.
+
+    A process that was stopped may wake up after another has led for a while: what it was about to write is the past.
+    Raises FenceLost then, and nothing is written.
+    """
+    if not OcoGroup.objects.filter(lease.leads(desk.lease), pk=row.pk).update(**values):
+        raise FenceLost(
+            f"{desk.lease.holder} no longer leads {desk.lease.loop}: group {row.pk} is left as it is"
+        )
+    for name, value in values.items():
+        if not isinstance(value, Combinable):
+            setattr(row, name, value)
 
 
 def note_protection(desk: Desk, group: LiveGroup, *, feed_is_fresh: bool) -> bool:
@@ -237,40 +259,33 @@ def note_protection(desk: Desk, group: LiveGroup, *, feed_is_fresh: bool) -> boo
     True when the row changed.
     """
     row, view, now = group.row, group.view, desk.clocks.machine_now()
-    changed: list[str] = []
+    changed: dict[str, object] = {}
     if row.exited_quantity != view.exited_quantity:
-        row.exited_quantity = max(min(view.exited_quantity, row.entered_quantity), 0)
-        changed.append("exited_quantity")
+        changed["exited_quantity"] = max(min(view.exited_quantity, row.entered_quantity), 0)
     covered = view.position_quantity <= 0 or oco_plan.is_covered(view)
     if covered and row.unprotected_since:
         bare_ms = int((now - row.unprotected_since).total_seconds() * 1000)
-        row.unprotected_ms = max(row.unprotected_ms, bare_ms)
-        row.unprotected_since = None
-        changed += ["unprotected_ms", "unprotected_since"]
+        changed |= {"unprotected_ms": max(row.unprotected_ms, bare_ms), "unprotected_since": None}
     elif not covered and row.unprotected_since is None:
-        row.unprotected_since = now
-        changed.append("unprotected_since")
+        changed["unprotected_since"] = now
     if row.state == GroupState.OPENING and covered and view.position_quantity > 0 and feed_is_fresh:
-        row.state, row.armed_at = GroupState.ARMED, row.armed_at or desk.clocks.market_now()
         row.legs.filter(kind=LegKind.STOP).update(state=LegState.RESTING)
-        changed += ["state", "armed_at"]
+        changed |= {"state": GroupState.ARMED, "armed_at": row.armed_at or desk.clocks.market_now()}
     if changed:
-        row.save(update_fields=changed)
+        write(desk, row, **changed)
     return bool(changed)
 
 
-def ask_to_close(group: LiveGroup, reason: ExitReason) -> None:
+def ask_to_close(desk: Desk, group: LiveGroup, reason: ExitReason) -> None:
     """Write why a group is to be closed; the first reason stays. The plan turns it into orders."""
     if not group.row.close_reason:
-        group.row.close_reason = reason
-        group.row.save(update_fields=["close_reason"])
+        write(desk, group.row, close_reason=reason)
         group.view = replace(group.view, close_reason=reason)
 
 
-def break_group(row: OcoGroup, problem: str) -> None:
+def break_group(desk: Desk, row: OcoGroup, problem: str) -> None:
     """An invariant failed: the group is shown as BROKEN; its exits go on."""
-    row.state, row.problem = GroupState.BROKEN, problem[:300]
-    row.save(update_fields=["state", "problem"])
+    write(desk, row, state=GroupState.BROKEN, problem=problem[:300])
 
 
 def _make_legs(row: OcoGroup, plan_id: str, slice: int) -> None:
@@ -295,8 +310,21 @@ def _make_legs(row: OcoGroup, plan_id: str, slice: int) -> None:
     )
 
 
+def _not_wholly_live(live_rows: Iterable[OcoGroup]) -> list[int]:
+    """Entries that asked for more than their live groups hold: another group of theirs may be closed."""
+    planned: Counter[int] = Counter()
+    asked: dict[int, int] = {}
+    for row in live_rows:
+        decision = row.entry_order.decision
+        planned[row.entry_order_id] += row.planned_quantity
+        asked[row.entry_order_id] = decision.quantity if decision else row.planned_quantity
+    return [entry_id for entry_id, quantity in asked.items() if planned[entry_id] < quantity]
+
+
 def _targets_filled(entry_ids: list[int]) -> set[int]:
     """Entries one of whose groups has left at its target."""
+    if not entry_ids:
+        return set()
     done = OcoGroup.objects.filter(entry_order_id__in=entry_ids, exit_reason=ExitReason.TARGET)
     return set(done.values_list("entry_order_id", flat=True))
 

@@ -13,7 +13,7 @@ from typing import Protocol
 from django.db.models import F
 
 from oco.differences import NOTHING, Difference, Holding, Traded, compare, held_at, others_executed
-from oco.groups import LiveGroup, of_session
+from oco.groups import LiveGroup, of_session, write
 from oco.models import OcoGroup
 from oco.views import Action, CancelExit, FinishGroup, PlaceExit, RestStop, TakeBack
 from risk import state
@@ -177,8 +177,8 @@ class Reconciler:
         corrected = False
         for difference in sure:
             self._pause(desk, difference)
-            given = _give_back(groups, difference)
-            corrected |= given > 0 or (difference.taken > 0 and _take_from(groups, difference) > 0)
+            given = _give_back(desk, groups, difference)
+            corrected |= given > 0 or (difference.taken > 0 and _take_from(desk, groups, difference) > 0)
             corrected |= _open_what_both_closed(desk, difference, book)
             corrected |= _open_what_nobody_took(desk, difference)
         if corrected:
@@ -224,7 +224,7 @@ class Reconciler:
             state.lift_own(desk.account.pk, PauseReason.RECONCILIATION, by=BY, now=desk.clocks.market_now())
 
 
-def _take_from(groups: list[LiveGroup], difference: Difference) -> int:
+def _take_from(desk: Desk, groups: list[LiveGroup], difference: Difference) -> int:
     """Book units that somebody else closed, from the newest group first; returns how many found a group."""
     left = difference.taken
     mine = [group for group in groups if _holding_of(group) == difference.holding]
@@ -235,14 +235,12 @@ def _take_from(groups: list[LiveGroup], difference: Difference) -> int:
             most = group.view.position_quantity if held else group.view.exited_quantity
             share = min(left, max(most, 0))
             if share:
-                OcoGroup.objects.filter(pk=group.row.pk).update(
-                    taken_by_others_quantity=F("taken_by_others_quantity") + share
-                )
+                write(desk, group.row, taken_by_others_quantity=F("taken_by_others_quantity") + share)
                 left -= share
     return difference.taken - left
 
 
-def _give_back(groups: list[LiveGroup], difference: Difference) -> int:
+def _give_back(desk: Desk, groups: list[LiveGroup], difference: Difference) -> int:
     """What groups exited too much and the broker does not show: somebody else took it back, or had taken less."""
     sign = 1 if difference.ours > 0 else -1
     excess = abs(difference.ours) - max(difference.broker * sign, 0)
@@ -252,9 +250,7 @@ def _give_back(groups: list[LiveGroup], difference: Difference) -> int:
             continue
         share = min(-group.view.position_quantity, excess - given)
         if share > 0:
-            OcoGroup.objects.filter(pk=group.row.pk).update(
-                taken_by_others_quantity=F("taken_by_others_quantity") - share
-            )
+            write(desk, group.row, taken_by_others_quantity=F("taken_by_others_quantity") - share)
             given += share
     return given
 
@@ -295,7 +291,7 @@ def _open_what_both_closed(desk: Desk, difference: Difference, book: Book) -> bo
     share = min(abs(difference.broker), group.exited_quantity, sum(one.filled_quantity for one in theirs))
     if not share:
         return False
-    _reopen(group, taken=share)
+    _reopen(desk, group, taken=share)
     return True
 
 
@@ -316,15 +312,15 @@ def _open_what_nobody_took(desk: Desk, difference: Difference) -> bool:
         share = min(left, group.taken_by_others_quantity)
         if not share:
             break
-        _reopen(group, taken=-share)
+        _reopen(desk, group, taken=-share)
         left -= share
     return left < abs(difference.broker - difference.ours)
 
 
-def _reopen(group: OcoGroup, *, taken: int) -> None:
+def _reopen(desk: Desk, group: OcoGroup, *, taken: int) -> None:
     """Change what others took of a group by so much; one that was closed goes to flat again."""
-    group.taken_by_others_quantity += taken
+    values: dict[str, object] = {"taken_by_others_quantity": F("taken_by_others_quantity") + taken}
     if group.closed_at:
-        group.state, group.closed_at = GroupState.CLOSING, None
-        group.close_reason = group.close_reason or group.exit_reason
-    group.save(update_fields=["taken_by_others_quantity", "state", "closed_at", "close_reason"])
+        reason = group.close_reason or group.exit_reason
+        values |= {"state": GroupState.CLOSING, "closed_at": None, "close_reason": reason}
+    write(desk, group, **values)

@@ -46,6 +46,8 @@ SOON = timedelta(milliseconds=250)
 ONE_BY_ONE = 2
 #: what the books said is acted on for so long, machine time
 KNOWLEDGE_LASTS = timedelta(seconds=3)
+#: a limit that was changed is seen here after so long, machine time; entries ask for it themselves each time
+LIMITS_LAST = timedelta(seconds=2)
 
 
 @dataclass(slots=True)
@@ -82,6 +84,7 @@ class OrderWatcher:
     _late: dict[str, ExitReason] = field(default_factory=dict)
     _day_book: DayBook | None = None
     _limits: Limits | None = None
+    _limits_at: datetime | None = None
     _capital_inr: Decimal | None = None
     _pending_rows: list[DayRow] = field(default_factory=list)
     _read_at: datetime | None = None
@@ -169,11 +172,14 @@ class OrderWatcher:
         self._entries = list(orders.unresolved(self.desk).filter(role=Role.ENTRY))
         self._follow_new_entries(now)
         self._flattens, self._late = flatten.standing(self.desk)
-        if self.live:
-            self._limits = state.limits_in_force(self.desk.account.pk).value()
+        if self.live and (self._limits_at is None or now - self._limits_at >= LIMITS_LAST):
+            self._limits, self._limits_at = state.limits_in_force(self.desk.account.pk).value(), now
         if self._day_book is None:
             self._day_book = account.day_book(self.desk)
             self._traded = account.holdings(self.desk)
+        # Asked for since, or held: ours, whatever the positions show before its fills are told.
+        self._traded |= {account.holding_of(order) for order in self._entries}
+        self._traded |= {account.holding_of(group.row.entry_order) for group in self.live}
         self._read_at = now
 
     def _follow_new_entries(self, now: datetime) -> None:
@@ -214,7 +220,7 @@ class OrderWatcher:
             self.reads.read_all_now(now)
             due = []
         for broker_order_id in due:
-            found = books.read_order(self.desk, broker_order_id, changing)
+            found = books.read_order(self.desk, broker_order_id, changing, groups.exits_by_id(self.live))
             if found is None:
                 self.reads.missed(broker_order_id, now)
                 continue
@@ -227,7 +233,7 @@ class OrderWatcher:
         self._book = book = books.read_all(self.desk, changing, self._book)
         self.reads.whole_read(now, every)
         self._changed.update(book.changed)
-        if not book.is_complete:
+        if book.lacks_exits:
             # An absence that was counted is news to the plan, though no order changed.
             self._read_at = None
             self._refresh()
@@ -237,11 +243,14 @@ class OrderWatcher:
         """After the exits, which go by the order book: no position waits for its price."""
         if self._lacks_fills_since is None:
             return
-        done.fills_applied += books.read_fills(self.desk)
-        self._lacks_fills_since = books.watch_lag(self.desk, self._lacks_fills_since)
-        self._day_book = None
-        self._read_at = None
-        self._refresh()
+        read = books.read_fills(self.desk, self._lacks_fills_since)
+        done.fills_applied += read.applied
+        if not read.is_behind:
+            self._lacks_fills_since = None
+        if read.applied or read.trades_closed:
+            self._day_book = None
+            self._read_at = None
+            self._refresh()
 
     def _book_every(self, *, is_unsettled: bool) -> timedelta:
         """How often the whole book is read: the less we know of an exit, the oftener."""
@@ -330,7 +339,7 @@ class OrderWatcher:
                 self._read_at = None
             if lasting := self._problems.lasting(group.row.pk, group.view, self.desk.clocks.machine_now()):
                 log.error("group %s is broken: %s", group.row.pk, "; ".join(lasting))
-                groups.break_group(group.row, "; ".join(lasting))
+                groups.break_group(self.desk, group.row, "; ".join(lasting))
             try:
                 self._act(group, view, done)
             except BudgetSpent as error:
@@ -349,15 +358,15 @@ class OrderWatcher:
             if isinstance(action, FinishGroup) and flatten.comes_first(self.desk, self._flattens):
                 continue
             self._book = None
-            exits.perform(self.desk, group, action)
+            order = exits.perform(self.desk, group, action)
             done.actions_performed += 1
             if group.row.state == GroupState.CLOSED:
                 done.groups_closed += 1
                 self._day_book = None
                 self.reads.group_closed(now)
             self._read_at = None
-            if broker_order_id := groups.newest_exit_id(group):
-                self.reads.wrote(broker_order_id, self.desk.clocks.machine_now())
+            if order is not None and order.broker_order_id:
+                self.reads.wrote(order.broker_order_id, self.desk.clocks.machine_now())
 
     def _market_view(self, group: LiveGroup) -> MarketView:
         """The group's market now; a candle that closed since the last look also moves its best close."""
@@ -388,6 +397,5 @@ class OrderWatcher:
         best = group.view.best_close_paise
         sign = group.view.side.sign
         if best == 0 or (close_paise - best) * sign > 0:
-            group.row.best_close = to_inr(close_paise)
-            group.row.save(update_fields=["best_close"])
+            groups.write(self.desk, group.row, best_close=to_inr(close_paise))
             group.view = groups.with_best_close(group.view, close_paise)

@@ -67,6 +67,11 @@ def snapshot(desk: Desk, quotes: Quotes, capital: Decimal) -> AccountSnapshot:
     )
 
 
+def holding_of(order: Order) -> tuple[str, str, str]:
+    """(exchange, tradingsymbol, product) of an order: what a position is known by."""
+    return order.exchange, order.tradingsymbol, order.product
+
+
 def holdings(desk: Desk) -> set[tuple[str, str, str]]:
     """(exchange, tradingsymbol, product) of everything we asked for in this session."""
     return set(

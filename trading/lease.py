@@ -8,7 +8,7 @@ import socket
 from dataclasses import dataclass
 
 from django.db import connection
-from django.db.models import F
+from django.db.models import Exists, F, QuerySet
 from django.db.models.functions import Now
 
 from trading.core.enums import Loop
@@ -88,9 +88,18 @@ def release_of_dead(pid: int) -> int:
 
 def is_current(held: Held) -> bool:
     """Whether this very taking is still the one that leads."""
+    return _of(held).exists()
+
+
+def leads(held: Held) -> Exists:
+    """The same as a condition of an UPDATE: judged and written in one statement, no stop comes between."""
+    return Exists(_of(held))
+
+
+def _of(held: Held) -> QuerySet[Lease]:
     return Lease.objects.filter(
         account_id=held.account_id, loop=held.loop, fence=held.fence, expires_at__gte=Now()
-    ).exists()
+    )
 
 
 def leaders() -> dict[tuple[int, str], str]:

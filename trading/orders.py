@@ -4,8 +4,9 @@ A placement is never sent again on an unknown outcome: the order is looked for i
 """
 
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
@@ -41,7 +42,13 @@ def order_exists(client_order_id: str, status_in: Iterable[str] = ("PLACED", "PA
 
 def of_session(desk: Desk) -> QuerySet[Order]:
     """All orders of this desk's books."""
-    return Order.objects.filter(account=desk.account, session=desk.session, trading_date=desk.trading_date)
+    return _of_books(desk.account.pk, desk.session.pk, desk.trading_date).all()
+
+
+@lru_cache(maxsize=16)
+def _of_books(account_id: int, session_id: int, trading_date: date) -> QuerySet[Order]:
+    """Built once: every pass asks it several times, and building a query takes as long as asking it."""
+    return Order.objects.filter(account_id=account_id, session_id=session_id, trading_date=trading_date)
 
 
 def spoken_of(desk: Desk, report: OrderReport) -> QuerySet[Order]:
@@ -78,7 +85,7 @@ def submit(
         intent_s = desk.clocks.monotonic_s()
         order = _remember(desk, request, decision, entry, group_number, slice)
         _remember_event(order, "", who=desk.lease.holder, why=purpose, now=order.asked_at)
-        command = _intend(desk, order, CommandKind.PLACE, purpose, {})
+        command = _intend(desk, order, CommandKind.PLACE, purpose, {}, number=1)
     answer = _carry_out(
         desk, command, lambda: desk.broker.place(request), intent_s=intent_s, opens_risk=opens_risk
     )
@@ -108,7 +115,7 @@ def modify(desk: Desk, order: Order, change: OrderChange, *, purpose: str) -> Co
     with transaction.atomic():
         sending.claim(desk, opens_risk=False, uses_all=purpose == "close")
         intent_s = desk.clocks.monotonic_s()
-        command = _intend(desk, order, CommandKind.MODIFY, purpose, arguments)
+        command = _intend(desk, order, CommandKind.MODIFY, purpose, arguments, _next_number(order))
     _carry_out(desk, command, lambda: desk.broker.modify(order.broker_order_id, change), intent_s=intent_s)
     return command
 
@@ -118,7 +125,7 @@ def cancel(desk: Desk, order: Order, *, purpose: str = "cancel") -> Command:
     with transaction.atomic():
         sending.claim(desk, opens_risk=False, uses_all=True)
         intent_s = desk.clocks.monotonic_s()
-        command = _intend(desk, order, CommandKind.CANCEL, purpose, {})
+        command = _intend(desk, order, CommandKind.CANCEL, purpose, {}, _next_number(order))
     _carry_out(desk, command, lambda: desk.broker.cancel(order.broker_order_id), intent_s=intent_s)
     return command
 
@@ -294,10 +301,16 @@ def _remember(
     )
 
 
-def _intend(desk: Desk, order: Order, kind: CommandKind, purpose: str, arguments: dict[str, str]) -> Command:
+def _next_number(order: Order) -> int:
+    return order.commands.count() + 1
+
+
+def _intend(
+    desk: Desk, order: Order, kind: CommandKind, purpose: str, arguments: dict[str, str], number: int
+) -> Command:
     return Command.objects.create(
         order=order,
-        number=order.commands.count() + 1,
+        number=number,
         kind=kind,
         purpose=purpose,
         arguments=arguments,

@@ -8,9 +8,7 @@ fence. So an entry is sent at most once, ever, whatever comes back.
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-
-from django.db.models import Count, DateTimeField, ExpressionWrapper, F, Min, Q
-from django.db.models.functions import Coalesce
+from typing import NamedTuple
 
 from risk import state
 from trading import lease
@@ -23,8 +21,6 @@ from trading.models import Account, Command
 DEADLINE_S = 0.5
 #: the second in which orders are counted, and a little: the broker's clock may be slower than ours
 SECOND = timedelta(milliseconds=1050)
-#: how long an order was on its way, as far as it is known
-_WAY = Coalesce(F("outcome_machine_at") - F("intent_machine_at"), timedelta(0))
 
 
 class BudgetSpent(Exception):
@@ -36,6 +32,21 @@ class BudgetSpent(Exception):
     def __init__(self, why: str, again_at: datetime | None = None) -> None:
         super().__init__(why)
         self.again_at = again_at
+
+
+_COUNTED = ("intent_at", "intent_machine_at", "outcome_machine_at", "kind", "order__role")
+
+
+class _Sent(NamedTuple):
+    """One command of the last minute, as far as it is counted."""
+
+    counted_at: datetime
+    kind: str
+    role: str
+
+    @property
+    def is_entry(self) -> bool:
+        return self.kind == CommandKind.PLACE and self.role == Role.ENTRY
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,31 +73,31 @@ def claim(desk: Desk, *, opens_risk: bool, uses_all: bool = False) -> None:
     now = desk.clocks.market_now()
     sent = Command.objects.filter(order__account=desk.account, order__session=desk.session)
     limits = state.limits_in_force(desk.account.pk).value()
-    counted_at, clock = ("intent_at", now)
-    if desk.clocks.market_time_jumps:
-        counted_at, clock = ("intent_machine_at", desk.clocks.machine_now())
-    # What is on its way may be quicker than what went before, so an order counts from its answer on.
-    counted = ExpressionWrapper(F(counted_at) + _WAY, output_field=DateTimeField())
-    second = Q(counted__gt=clock - SECOND)
-    recent = sent.filter(intent_at__gt=now - timedelta(minutes=1)).annotate(counted=counted)
-    count = recent.aggregate(
-        minute=Count("pk"),
-        second=Count("pk", filter=second),
-        oldest=Min("counted", filter=second),
-        entries=Count("pk", filter=second & Q(order__role=Role.ENTRY, kind=CommandKind.PLACE)),
-    )
-    if count["second"] >= limits.orders_per_s:
+    jumps = desk.clocks.market_time_jumps
+    clock = desk.clocks.machine_now() if jumps else now
+    rows = sent.filter(intent_at__gt=now - timedelta(minutes=1)).order_by()
+    recent = [
+        _Sent(_counted_at(machine_at if jumps else at, machine_at, answered_at), kind, role)
+        for at, machine_at, answered_at, kind, role in rows.values_list(*_COUNTED)
+    ]
+    second = [one for one in recent if one.counted_at > clock - SECOND]
+    if len(second) >= limits.orders_per_s:
         raise BudgetSpent(
             f"{limits.orders_per_s} orders in the last second: the broker would refuse the next",
-            again_at=now + (count["oldest"] + SECOND - clock),
+            again_at=now + (min(one.counted_at for one in second) + SECOND - clock),
         )
-    if opens_risk and count["entries"] >= limits.entries_per_s:
+    if opens_risk and sum(one.is_entry for one in second) >= limits.entries_per_s:
         raise BudgetSpent(f"{limits.entries_per_s} entries in the last second: the rest is kept for exits")
-    if not uses_all and count["minute"] >= limits.orders_per_min:
+    if not uses_all and len(recent) >= limits.orders_per_min:
         raise BudgetSpent(f"{limits.orders_per_min} orders in the last minute")
     today = sent.filter(order__trading_date=desk.trading_date)
     if opens_risk and today.count() >= limits.orders_per_day:
         raise BudgetSpent(f"{limits.orders_per_day} orders today: the rest is kept for exits")
+
+
+def _counted_at(at: datetime, machine_at: datetime, answered_at: datetime | None) -> datetime:
+    """What is on its way may be quicker than what went before, so an order counts from its answer on."""
+    return at + (answered_at - machine_at if answered_at else timedelta(0))
 
 
 def carry_out(desk: Desk, call: Callable[[], str | None], *, opens_risk: bool, intent_s: float) -> Answer:

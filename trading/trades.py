@@ -1,7 +1,8 @@
 """Fills and trades: each execution is applied once; a trade's P&L is its fills less its charges."""
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 
 from django.db import IntegrityError, transaction
 from django.db.models import F, QuerySet, Sum
@@ -20,7 +21,13 @@ ESTIMATE = "book-"
 
 def of_session(desk: Desk) -> QuerySet[Trade]:
     """All trades of this desk's books."""
-    return Trade.objects.filter(account=desk.account, session=desk.session, trading_date=desk.trading_date)
+    return _of_books(desk.account.pk, desk.session.pk, desk.trading_date).all()
+
+
+@lru_cache(maxsize=16)
+def _of_books(account_id: int, session_id: int, trading_date: date) -> QuerySet[Trade]:
+    """Built once: every pass asks it several times, and building a query takes as long as asking it."""
+    return Trade.objects.filter(account_id=account_id, session_id=session_id, trading_date=trading_date)
 
 
 def open_for(desk: Desk, entry: Order) -> Trade:

@@ -28,7 +28,7 @@ def test_6_a_book_read_twice_changes_nothing_the_second_time():
     books.read_all(day.desk, NOBODY)
     events = OrderEvent.objects.count()
     assert books.read_all(day.desk, NOBODY).changed == []
-    assert books.read_fills(day.desk) == 0
+    assert books.read_fills(day.desk).applied == 0
     assert (OrderEvent.objects.count(), Fill.objects.count()) == (events, 1)
 
 

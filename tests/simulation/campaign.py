@@ -6,7 +6,7 @@ import signal
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 #: of so many seeds one is run twice and must come out the same, and one is run without any fault
 TWICE_EVERY: Final = 100
 HEALTHY_EVERY: Final = 20
-MINUTES_A_SEED: Final = 36
+MINUTES_A_SEED: Final = 30
 MINIMUM_FAULTS: Final = 3
 #: a seed takes seconds; one with a defect that has taken so long goes round in circles
 SEED_LASTS_S: Final = 300.0
@@ -164,7 +164,7 @@ class Lane:
 
     def renew(self) -> None:
         with suppress(ProcessLookupError):
-            os.kill(self._pid, signal.SIGKILL)
+            os.kill(self._pid.result(), signal.SIGKILL)
         self.end()
         self._begin()
 
@@ -176,7 +176,8 @@ class Lane:
         environment = self._environment | {"DATABASE_URL": self._url_of(f"{self._name}_{self._begun}")}
         context = get_context("spawn")
         self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=_prepare, initargs=(environment,))
-        self._pid = self._pool.submit(os.getpid).result()
+        # Not waited for here: lanes get ready side by side.
+        self._pid = self._pool.submit(os.getpid)
 
 
 @contextmanager
@@ -201,11 +202,19 @@ def lanes(count: int) -> Iterator[list[Lane]]:
 
 
 def run(jobs: Sequence[Job], among: Sequence[Lane]) -> Iterator[Answer]:
-    """Run jobs on all lanes; answers come as seeds end. One that raised is a violation and ends nothing else."""
-    waiting = {among[place % len(among)].submit(job): job for place, job in enumerate(jobs)}
-    for future in as_completed(waiting):
-        error = future.exception()
-        yield future.result() if error is None else _raised(waiting[future], error)
+    """Run jobs on all lanes, each the next one when it is free; answers come as seeds end.
+
+    One that raised is a violation and ends nothing else.
+    """
+    left = iter(jobs)
+    playing = {lane.submit(job): (lane, job) for lane, job in zip(among, left, strict=False)}
+    while playing:
+        for future in wait(playing, return_when=FIRST_COMPLETED).done:
+            lane, job = playing.pop(future)
+            if following := next(left, None):
+                playing[lane.submit(following)] = (lane, following)
+            error = future.exception()
+            yield future.result() if error is None else _raised(job, error)
 
 
 def _raised(job: Job, error: BaseException) -> Answer:
@@ -216,7 +225,10 @@ def _raised(job: Job, error: BaseException) -> Answer:
 
 
 def run_all(jobs: Sequence[Job], count: int, heard: Callable[[Answer], None]) -> Sheet:
-    """A whole campaign on `count` processes; after Ctrl-C as far as it came."""
+    """A whole campaign on `count` processes; after Ctrl-C or SIGTERM as far as it came."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # A shell's background job is started deaf to Ctrl-C.
+        signal.signal(number, signal.default_int_handler)
     sheet = Sheet()
     with lanes(min(count, max(len(jobs), 1))) as made:
         try:

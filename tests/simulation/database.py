@@ -68,7 +68,12 @@ class Seams:
 def prepare_statements() -> None:
     """Have the server plan each statement once: the same few come thousands of times a seed."""
     connection.close()
-    connection.settings_dict["OPTIONS"] |= {"server_side_binding": True, "prepare_threshold": 1}
+    options = {
+        "server_side_binding": True,
+        "prepare_threshold": 1,
+        "options": "-c plan_cache_mode=force_generic_plan",
+    }
+    connection.settings_dict["OPTIONS"] |= options
 
 
 def empty_tables() -> None:

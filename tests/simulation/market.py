@@ -1,4 +1,4 @@
-"""The seed's market: a few instruments, thirty minutes and some, frames each second to three, spikes and gaps."""
+"""The seed's market: a few instruments, thirty minutes, frames each second to three, spikes and gaps."""
 
 import pickle
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from trading.exchange.sources import stream
 DAY = date(2025, 11, 3)
 OPENS = datetime.combine(DAY, time(10), IST)
 #: the faults' time, then the healed world's
-MINUTES = 30
+MINUTES = 24
 HEALED_MINUTES = 6
 BANK = InstrumentSpec(
     exchange=Exchange.NFO,

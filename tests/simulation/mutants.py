@@ -86,7 +86,10 @@ MUTANTS: Final[dict[str, Mutant]] = {
     "the kill state is in memory": _mutant("1.10", (state, "reasons_off", defects.forget_flatten)),
     "a restart forgets its groups": _mutant("1.10", (groups, "live", defects.forget_groups)),
     "the fence is not checked": _mutant(
-        "1.11", (lease, "is_current", defects.true), (sending, "DEADLINE_S", defects.never)
+        "1.11",
+        (lease, "is_current", defects.true),
+        (lease, "leads", defects.everybody_leads),
+        (sending, "DEADLINE_S", defects.never),
     ),
     "a new leader lifts the kill": _mutant("1.11", (watcher.OrderWatcher, "recover", defects.lift_the_kill)),
     "a restart closes the book": _mutant("1.12", (watcher.OrderWatcher, "recover", defects.close_everything)),

@@ -56,6 +56,9 @@ class Line:
     #: the way the entries since the last flat went, as a sign, and their units
     way: int = 0
     entered: int = 0
+    #: what our own orders have executed since then, and what somebody else held when they began
+    own: int = 0
+    theirs: int = 0
     #: since when it is open without an exit that covers it, and since when ours rests on nothing
     bare_since: datetime | None = None
     #: while it is bare: how much was held, each time that rose, and since when
@@ -200,13 +203,14 @@ class Oracle:
             line.others += change
             self._net(line)
             return
+        if role is Role.ENTRY and not held:
+            line.way, line.entered, line.own, line.theirs = execution.side.sign, 0, 0, line.others
         line.held += change
+        line.own += change
         if execution.order_id in self.late_ids:
             self.surprise(execution.spec.tradingsymbol)
         if role is Role.ENTRY:
             self.entry_fills += 1
-            if not held:
-                line.way, line.entered = execution.side.sign, 0
             line.entered += execution.quantity
             if self.is_latched:
                 # It was on its way when all was flat: what it opens is closed like the rest.
@@ -241,6 +245,9 @@ class Oracle:
             return
         # Another group of the same instrument may be open: then what was turned is back when that one is.
         is_back = line.held * line.way > 0 and abs(line.held) <= line.entered
+        if line.own == 0 and line.held == line.theirs:
+            # All of ours is closed: what is left is what somebody held before our entry came, which ours hid.
+            line.others, line.held = line.others + line.held, 0
         if line.held == 0 or is_back:
             line.turned_since = None
             return

@@ -218,11 +218,12 @@ class StrategyProcess(Process):
         world, is_led = self.world, self.world.watcher.is_ready
         if is_led == world.exits_were_led:
             return
-        world.exits_were_led = is_led
         if is_led:
             state.lift(world.account.pk, PauseReason.LEASE, by="entries loop", now=world.stage.now)
         else:
             self._turn_off(PauseReason.LEASE, "nobody leads the exits: no position would be protected")
+        # Only now: a process that ends half-way has done nothing, and the next one looks again.
+        world.exits_were_led = is_led
 
 
 class WatcherProcess(Process):

@@ -115,7 +115,7 @@ class Rates:
             update_late=share(0.3),
             crash=share(0.005),
             stopped=rarely(0.3),
-            doubled_pass=share(0.1),
+            doubled_pass=share(0.05),
             feed_gaps=stream.randint(0, 5),
             spikes=stream.randint(0, 20),
             failovers=rarely(0.5),

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from oco import groups
+from oco import books, groups
+from oco.reconciliation import Reconciler
+from oco.views import ExitPolicy
 from risk import state
 from tests.days.broker import Trouble
 from tests.days.desk import Day
@@ -23,6 +25,7 @@ from trading.core.enums import (
     Side,
 )
 from trading.core.order_states import next_status
+from trading.lease import FenceLost
 from trading.models import Order
 
 pytestmark = pytest.mark.django_db
@@ -214,3 +217,20 @@ def test_an_exit_that_fills_beside_the_brokers_square_off_is_taken_back():
     assert (back.side, back.filled) == (Side.BUY, 75)
     (trade,) = day.trades()
     assert (trade.entered_quantity, trade.exited_quantity, trade.closed_at is None) == (75, 0, False)
+
+
+def test_a_process_that_was_stopped_books_nothing_when_it_wakes_up():
+    """Seed 13: it had seen what a hand had sold, and booked it again after its successor had; 329 stayed bare."""
+    day = Day.opens()
+    day.enters()
+    stopped, seen = day.desk, groups.live(day.desk, ExitPolicy())
+    by_hand(day, 75)
+    day.restarts()
+    day.run_for(9)
+    assert (day.groups()[0].taken_by_others_quantity, day.working()) == (75, [])
+    book = books.read_all(stopped, frozenset())
+    with pytest.raises(FenceLost, match="no longer leads"):
+        Reconciler().look(stopped, seen, account.holdings(stopped), book, is_calm=True)
+    with pytest.raises(FenceLost, match="no longer leads"):
+        groups.break_group(stopped, seen[0].row, "nothing")
+    assert (day.groups()[0].taken_by_others_quantity, day.groups()[0].problem) == (75, "")
