@@ -222,8 +222,9 @@ class StrategyProcess(Process):
             state.lift(world.account.pk, PauseReason.LEASE, by="entries loop", now=world.stage.now)
         else:
             self._turn_off(PauseReason.LEASE, "nobody leads the exits: no position would be protected")
-        # Only now: a process that ends half-way has done nothing, and the next one looks again.
-        world.exits_were_led = is_led
+        # Only now: a process that ends half-way has done nothing, and the next one looks again. So it does where
+        # one wakes up that had been stopped and writes what it had seen.
+        world.exits_were_led = is_led if world.stage.current is self.actor else None
 
 
 class WatcherProcess(Process):
