@@ -192,6 +192,8 @@ class StrategyProcess(Process):
 
     def _make(self, desk: Desk, market: MarketState) -> None:
         self.loop = StrategyLoop(desk, market, [self.world.strategy])
+        # What the one before did of its last look is not known here.
+        self.world.exits_were_led = None
 
     def _run_pass(self) -> None:
         loop = self.loop
