@@ -1,23 +1,26 @@
 """What an operator can do, the same from the API, the console and the command line: pause, resume, mode, flatten."""
 
-from datetime import date
 from pathlib import Path
 from typing import Final
 
 from django.conf import settings
 from django.db import transaction
 
-from aitrapp_site import stand_in
+from aitrapp_site import stand_in, wiring
+from aitrapp_site.clocks import MachineClocks
 from aitrapp_site.web_clocks import WebClocks
 from oco import flatten as kill_switch
 from oco.models import Flatten
 from reporting.burnin import evidence_hash
 from risk import live_gate, state
 from risk.live_gate import Asked
-from trading import bells, current
-from trading.core.enums import ExitReason, Mode
+from risk.models import EntriesOff
+from trading import bells, current, logins
+from trading.broker.base import BrokerError
+from trading.core import order_states
+from trading.core.enums import ExitReason, Mode, PauseReason
 from trading.core.session import IST
-from trading.models import Account, KiteLogin, Trade
+from trading.models import Account, Trade
 
 #: a caller is told the verdict when it comes within this long, else that the flatten goes on
 VERDICT_WITHIN_S: Final = 10.0
@@ -41,26 +44,63 @@ def resume(account: Account, *, by: str) -> None:
         _tell_loops(account)
 
 
-def ask_for_mode(account: Account, mode: Mode, *, phrase: str, may_go_live: bool) -> list[str]:
+def ask_for_mode(
+    account: Account, mode: Mode, *, phrase: str, may_go_live: bool, accept: str = ""
+) -> list[str]:
     """Change the mode, or say everything that is missing for it; empty when the account has it now."""
     if mode is Mode.PAPER:
-        return list(live_gate.return_to_paper(account, positions_open=positions_open(account)))
-    return missing_for_live(account, phrase=phrase, may_go_live=may_go_live)
+        found = live_gate.return_to_paper(account, positions_open=positions_open(account))
+    else:
+        found = live_gate.go_live(account, _asked(account, phrase, accept, may_go_live=may_go_live))
+    if not found:
+        # The loops hold the account as it was when they opened the day.
+        _tell_loops(account)
+    return list(found)
 
 
-def missing_for_live(account: Account, *, phrase: str, may_go_live: bool) -> list[str]:
-    """What stands between an account and real money, a sentence each."""
-    today: date = WebClocks(account).machine_now().date()
-    login = KiteLogin.objects.filter(account=account, place="production", ended_at=None).first()
-    asked = Asked(
+def missing_for_live(account: Account) -> list[str]:
+    """What stands between an account and real money, a sentence each, for one who may and says the phrase."""
+    return list(live_gate.missing(account, _asked(account, live_gate.PHRASE, "", may_go_live=True)))
+
+
+def _asked(account: Account, phrase: str, accept: str, *, may_go_live: bool) -> Asked:
+    where, clocks = wiring.place(), wiring.clocks_now()
+    login = logins.in_use(account.pk, where.name)
+    return Asked(
         phrase=phrase,
+        accept=accept,
         may_go_live=may_go_live,
+        place=where.name,
+        is_real_money=where.is_real_money,
         evidence=evidence_hash(account, Path(settings.BASE_DIR)),
         positions_open=positions_open(account),
+        books=real_books(account, clocks) if where.is_real_money and login else (),
+        alarms=_alarms(account),
         logged_in_on=login.logged_in_at.astimezone(IST).date() if login else None,
-        today=today,
+        today=clocks.market_now().date(),
     )
-    return list(live_gate.missing(account, asked))
+
+
+def real_books(account: Account, clocks: MachineClocks) -> tuple[str, ...]:
+    """What stands at the broker before the first order of ours: positions and orders that nobody here would watch."""
+    broker = wiring.broker_at(wiring.place(), clocks)
+    try:
+        held = [one for one in broker.position_reports() if one.quantity]
+        working = [one for one in broker.order_reports() if one.status in order_states.OPEN]
+    except BrokerError as error:
+        return (f"The broker's books could not be read: {error}",)
+    found = []
+    if held:
+        names = ", ".join(sorted(f"{one.tradingsymbol} {one.quantity:+d}" for one in held))
+        found.append(f"The broker holds positions: {names}. Close them there first.")
+    if working:
+        found.append(f"{len(working)} orders work at the broker. Cancel them there first.")
+    return tuple(found)
+
+
+def _alarms(account: Account) -> tuple[str, ...]:
+    standing = EntriesOff.objects.filter(account=account, lifted_at=None).exclude(reason=PauseReason.OPERATOR)
+    return tuple(f"Entries are off ({row.reason}): {row.why}." for row in standing.order_by("set_at"))
 
 
 def positions_open(account: Account) -> int:

@@ -76,6 +76,8 @@ class _DayWork:
             self.day.access_token
         ):
             raise StartAnew("somebody logged in")
+        if NOTIFIED in rung and Account.objects.get(pk=self.desk.account.pk).mode != self.desk.account.mode:
+            raise StartAnew("the mode changed")
         if self.desk.broker.venue_session != self.desk.session.key:
             raise StartAnew(f"the venue's session is {self.desk.broker.venue_session} now")
         if self.desk.clocks.market_now().date() != self.desk.trading_date:

@@ -41,7 +41,9 @@ ACCOUNT_NAME = env_str("ACCOUNT_NAME", default="paper")
 KITE_API_KEY = env_str("KITE_API_KEY", default="")
 KITE_API_SECRET = env_str("KITE_API_SECRET", default="")
 KITE_ACCESS_TOKEN = env_str("KITE_ACCESS_TOKEN", default="")
-KITE_ENVIRONMENT = env_choice("KITE_ENVIRONMENT", default="exchange", choices=["exchange", "sandbox"])
+KITE_ENVIRONMENT = env_choice(
+    "KITE_ENVIRONMENT", default="exchange", choices=["exchange", "sandbox", "production", "rehearsal"]
+)
 EXCHANGE_URL = env_str("EXCHANGE_URL", default="http://127.0.0.1:8010")
 EXCHANGE_TICKER_URL = env_str("EXCHANGE_TICKER_URL", default="ws://127.0.0.1:8010")
 

@@ -71,9 +71,15 @@ class OpenDay:
 
 def place() -> KiteEnvironment:
     """Where orders go, from the settings."""
-    if settings.KITE_ENVIRONMENT == "sandbox":
-        return environment.SANDBOX
-    return environment.EXCHANGE.at(settings.EXCHANGE_URL, settings.EXCHANGE_TICKER_URL)
+    match settings.KITE_ENVIRONMENT:
+        case "sandbox":
+            return environment.SANDBOX
+        case "production":
+            return environment.PRODUCTION
+        case "rehearsal":
+            return environment.rehearsal(settings.EXCHANGE_URL, settings.EXCHANGE_TICKER_URL)
+        case _:
+            return environment.EXCHANGE.at(settings.EXCHANGE_URL, settings.EXCHANGE_TICKER_URL)
 
 
 def clocks_now() -> MachineClocks:

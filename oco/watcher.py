@@ -218,6 +218,8 @@ class OrderWatcher:
         due = self.reads.orders_due(now)
         if len(due) > ONE_BY_ONE:
             self.reads.read_all_now(now)
+        if self.reads.whole_due(now, every):
+            # The book says what each of them would say, in one call.
             due = []
         for broker_order_id in due:
             found = books.read_order(self.desk, broker_order_id, changing, groups.exits_by_id(self.live))
@@ -242,6 +244,9 @@ class OrderWatcher:
     def _read_trades(self, done: WatchPass) -> None:
         """After the exits, which go by the order book: no position waits for its price."""
         if self._lacks_fills_since is None:
+            return
+        waited = self.desk.clocks.machine_now() - self._lacks_fills_since
+        if waited < KNOWLEDGE_LASTS and any(group.row.unprotected_since for group in self.live):
             return
         read = books.read_fills(self.desk, self._lacks_fills_since)
         done.fills_applied += read.applied

@@ -9,7 +9,7 @@ from ninja import Router, Schema, Status
 
 from aitrapp_site import levers
 from aitrapp_site.callers import Caller, Needs
-from risk import live_gate, state
+from risk import state
 from risk.limits import Limits
 from risk.models import LIMIT_NAMES, EntriesOff
 from trading import current
@@ -46,6 +46,7 @@ class PauseIn(Schema):
 class ModeIn(Schema):
     mode: Mode
     confirm: str = ""
+    accept: str = ""
 
 
 class ModeOut(Schema):
@@ -98,7 +99,7 @@ def resume(request: HttpRequest, account: str = "") -> dict[str, Any]:
 def gate(request: HttpRequest, account: str = "") -> dict[str, Any]:
     """What is missing for real money, whoever asks."""
     owner = current.account_named(account)
-    found = levers.missing_for_live(owner, phrase=live_gate.PHRASE, may_go_live=True)
+    found = levers.missing_for_live(owner)
     return {"account": owner.name, "mode": owner.mode, "is_open": not found, "missing": found}
 
 
@@ -107,7 +108,9 @@ def mode(request: HttpRequest, payload: ModeIn, account: str = "") -> Status[dic
     """Ask for PAPER, which is given when flat, or for LIVE, which takes everything that the gate names."""
     owner, caller = current.account_named(account), caller_of(request)
     may_go_live = Scope.LIVE in caller.scopes
-    missing = levers.ask_for_mode(owner, payload.mode, phrase=payload.confirm, may_go_live=may_go_live)
+    missing = levers.ask_for_mode(
+        owner, payload.mode, phrase=payload.confirm, accept=payload.accept, may_go_live=may_go_live
+    )
     owner.refresh_from_db()
     if missing:
         is_denied = payload.mode is Mode.LIVE and not may_go_live

@@ -13,12 +13,14 @@ from typing import NamedTuple
 from risk import state
 from trading import lease
 from trading.broker.base import BrokerRefused, BrokerUnavailable, OutcomeUnknown, SessionExpired
-from trading.core.enums import CommandKind, CommandOutcome, Role
+from trading.core.enums import CommandKind, CommandOutcome, PauseReason, Role
 from trading.desk import Desk
 from trading.lease import FenceLost
 from trading.models import Account, Command
 
 DEADLINE_S = 0.5
+#: how Kite refuses an order from an address that is not whitelisted, or of an app without that right
+PERMISSION = "PermissionException"
 #: the second in which orders are counted, and a little: the broker's clock may be slower than ours
 SECOND = timedelta(milliseconds=1050)
 
@@ -113,6 +115,11 @@ def carry_out(desk: Desk, call: Callable[[], str | None], *, opens_risk: bool, i
         outcome, value, reason = CommandOutcome.ACCEPTED, call() or "", ""
     except BrokerRefused as error:
         outcome, value, reason = CommandOutcome.REFUSED, "", str(error)
+        if error.error_type == PERMISSION:
+            # The login lives and still no order is taken, of any kind: a person must put it right (kite-facts 1).
+            why = f"the broker takes no order of ours: {error}. Then log in again."
+            now = desk.clocks.market_now()
+            state.turn_off(desk.account.pk, PauseReason.LOGIN, by="orders", why=why, now=now)
     except (BrokerUnavailable, SessionExpired) as error:
         # Both mean that nothing was done (429, no connection, token refused): final for this command.
         outcome, value, reason = CommandOutcome.REFUSED, "", f"not sent: {error}"

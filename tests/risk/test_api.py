@@ -72,9 +72,9 @@ def test_live_is_refused_with_everything_that_is_missing(chain, client):
     assert answer.json()["detail"] == "paper-1 stays PAPER: 4 conditions are not met."
     assert answer.json()["missing"] == [
         'The phrase is missing: send "confirm": "CONFIRM LIVE TRADING".',
+        "This program sends its orders to the exchange: start it with KITE_ENVIRONMENT=production.",
         "There is no Kite login of today.",
         "3 passed burn-in days in a row on live prices are needed; there are 0.",
-        "The books of the real account have not been reconciled by this program yet.",
     ]
     assert Account.objects.get().mode == "PAPER"
 
@@ -112,13 +112,13 @@ def test_a_mode_that_is_none_is_refused(chain, client, body):
 def test_the_gate_tells_what_is_missing_whoever_asks(chain, client):
     answer = client.get("/gate").json()
     assert answer["is_open"] is False
-    assert answer["missing"][0] == "There is no Kite login of today."
+    assert answer["missing"][1] == "There is no Kite login of today."
 
 
 def asked(**changes) -> live_gate.Asked:
     well = live_gate.Asked(
-        phrase="CONFIRM LIVE TRADING", may_go_live=True, evidence="e" * 64, positions_open=0, logged_in_on=DAY,
-        today=DAY,
+        phrase="CONFIRM LIVE TRADING", accept="", may_go_live=True, place="production", is_real_money=True,
+        evidence="e" * 64, positions_open=0, books=(), alarms=(), logged_in_on=DAY, today=DAY,
     )  # fmt: skip
     return replace(well, **changes)
 
@@ -129,16 +129,30 @@ def days(account, *verdicts: bool, market: str = "kite", evidence: str = "e" * 6
     BurninDay.objects.all().delete()
     for number, passed in enumerate(verdicts, start=1):
         row.pk, row.account, row.passed, row.market, row.evidence = None, account, passed, market, evidence
+        row.gross_inr, row.charges_inr, row.net_inr = "900.00", "300.00", "600.00"
         row.trading_date = DAY.replace(day=number)
         row.session = build_chain(20 + number).session
         row.save()
 
 
-def test_three_passed_days_on_live_prices_leave_only_the_real_books_missing(chain):
+def test_three_passed_days_on_live_prices_and_all_else_open_the_gate(chain):
     days(chain.account, False, True, True, True)
-    assert live_gate.missing(chain.account, asked()) == (
-        "The books of the real account have not been reconciled by this program yet.",
-    )
+    assert live_gate.missing(chain.account, asked()) == ()
+    assert live_gate.go_live(chain.account, asked()) == ()
+    chain.account.refresh_from_db()
+    assert (chain.account.mode, chain.account.live_since) == ("LIVE", DAY)
+
+
+def test_a_burn_in_that_lost_money_wants_a_second_phrase_with_the_loss_in_rupees(chain):
+    days(chain.account, True, True, True)
+    BurninDay.objects.update(gross_inr="-100.00", charges_inr="33.50", net_inr="-133.50")
+    (said,) = live_gate.go_live(chain.account, asked())
+    assert "gross ₹-300.00, charges ₹100.50, net ₹-400.50" in said
+    assert '"accept": "I ACCEPT A NET OF -400.50 RUPEES"' in said
+    assert live_gate.go_live(chain.account, asked(accept="I ACCEPT A NET OF -400.00 RUPEES")) == (said,)
+    assert Account.objects.get(pk=chain.account.pk).mode == "PAPER"
+    assert live_gate.go_live(chain.account, asked(accept="I ACCEPT A NET OF -400.50 RUPEES")) == ()
+    assert Account.objects.get(pk=chain.account.pk).mode == "LIVE"
 
 
 @pytest.mark.parametrize(
@@ -152,9 +166,10 @@ def test_three_passed_days_on_live_prices_leave_only_the_real_books_missing(chai
 )
 def test_days_that_do_not_count_are_named(chain, made, said):
     days(chain.account, *made.pop("verdicts"), **made)
-    found = live_gate.missing(chain.account, asked())
-    assert len(found) == 2
+    found = live_gate.go_live(chain.account, asked())
+    assert len(found) == 1
     assert said in found[0]
+    assert Account.objects.get(pk=chain.account.pk).mode == "PAPER"
 
 
 @pytest.mark.parametrize(
@@ -165,13 +180,17 @@ def test_days_that_do_not_count_are_named(chain, made, said):
         ({"positions_open": 2}, "not flat: 2 open"),
         ({"logged_in_on": None}, "Kite login"),
         ({"logged_in_on": DAY.replace(day=22)}, "Kite login"),
+        ({"is_real_money": False, "place": "exchange"}, "start it with KITE_ENVIRONMENT=production"),
+        ({"books": ("The broker holds positions: INFY +5.",)}, "INFY +5"),
+        ({"alarms": ("Entries are off (feed): nothing was heard.",)}, "nothing was heard"),
     ],
 )
 def test_each_condition_of_the_gate_stands_alone(chain, change, said):
     days(chain.account, True, True, True)
-    found = live_gate.missing(chain.account, asked(**change))
-    assert len(found) == 2
+    found = live_gate.go_live(chain.account, asked(**change))
+    assert len(found) == 1
     assert said in found[0]
+    assert Account.objects.get(pk=chain.account.pk).mode == "PAPER"
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ class PlannedIdea(Strategy):
         for minute in (*troubled, *HEALED_SETUPS):
             for spec in specs if minute in HEALED_SETUPS else (stream.choice(specs),):
                 side = stream.choice((Side.BUY, Side.SELL))
-                is_wide = stream.random() < TOO_WIDE
+                is_wide = stream.random() < TOO_WIDE and minute not in HEALED_SETUPS
                 share = WIDE_SHARE if is_wide else stream.uniform(*STOP_SHARE)
                 setup = (side, share, stream.randint(2, 6))
                 self._plan[spec.tradingsymbol, OPENS + timedelta(minutes=minute)] = setup

@@ -10,7 +10,7 @@ from risk import state
 from risk.models import EntriesOff
 from tests.simulation import market as paths
 from tests.simulation.rates import PROMISED, Fault
-from trading.core.enums import ExitReason, OrderType, Product, Side
+from trading.core.enums import ExitReason, OrderType, PauseReason, Product, Side
 from trading.core.order_ids import role_of_tag
 from trading.core.values import InstrumentSpec
 from trading.exchange.orders import KiteStatus, VenueOrder
@@ -261,5 +261,8 @@ class Nemesis:
     def resume(self) -> None:
         world = self.world
         world.oracle.resumed()
+        if not world.weather.token_dead:
+            # Where the broker took no order of ours for want of a right, the console says: log in again.
+            state.lift(world.account.pk, PauseReason.LOGIN, by="login", now=world.stage.now)
         left = state.resume(world.account.pk, by="operator", now=world.stage.now)
         world.trace(f"operator: resume; still off: {', '.join(sorted(left)) or 'nothing'}")

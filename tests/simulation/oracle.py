@@ -235,9 +235,14 @@ class Oracle:
 
     def _wrong(self, line: Line, what: str) -> None:
         now = self.now()
-        if line.surprised_at is None or now - line.surprised_at > SURPRISED:
+        if line.surprised_at is None or now - self._dealt_with_by(line.surprised_at) > SURPRISED:
             self.violate("I2", f"{line.spec.tradingsymbol}: {what}")
         line.turned_since = line.turned_since or now
+
+    def _dealt_with_by(self, surprised_at: datetime) -> datetime:
+        """When a surprise can be dealt with: one whose closing order was swallowed, when that one is given up."""
+        fate = self.fate_open_until
+        return fate if fate is not None and fate - GIVEN_UP_AFTER >= surprised_at else surprised_at
 
     def _turned(self, line: Line) -> None:
         """I2: what is the wrong way round after a surprise is closed soon."""
@@ -297,10 +302,13 @@ class Oracle:
         """I2: exits that could turn the position round do not rest side by side."""
         if covered <= abs(line.held):
             line.overdone_since = None
-        elif line.overdone_since is None:
-            line.overdone_since = self.now()
-        elif self._counted_s(line.overdone_since) > OVERDONE_S:
-            what = f"exits of {covered} rest against {line.held} held for {OVERDONE_S:.0f} s"
+            return
+        line.overdone_since = line.overdone_since or self.now()
+        # As for a bare position: two things that went wrong meanwhile may take a minute to put right.
+        faults = self.happened.between(line.overdone_since, self.now())
+        allowed_s = ANY_FAULTS_S if len(faults) > 1 else OVERDONE_S
+        if self._counted_s(line.overdone_since) > allowed_s:
+            what = f"exits of {covered} rest against {line.held} held for {allowed_s:.0f} s"
             self.violate("I2", f"{line.spec.tradingsymbol}: {what}")
 
     def _protected(self, line: Line) -> None:

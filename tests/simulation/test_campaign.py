@@ -54,6 +54,6 @@ def test_a_sheet_adds_seeds_up_and_names_the_weakest():
     sheet.add(played(20, is_healthy=True))
     shown = sheet.as_json()
     assert shown["seeds"] == 2
-    assert shown["market_hours"] == 1.2
+    assert shown["market_hours"] == 1.0
     assert shown["minima"]["entries"] == played(4).result.entries
     assert shown["violations"] == []

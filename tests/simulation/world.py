@@ -16,7 +16,7 @@ from tests.simulation import verdict
 from tests.simulation.broker import Weather
 from tests.simulation.compiled import remembered
 from tests.simulation.database import Seams, empty_tables
-from tests.simulation.idea import PlannedIdea
+from tests.simulation.idea import HEALED_SETUPS, PlannedIdea
 from tests.simulation.nemesis import Nemesis
 from tests.simulation.oracle import Oracle
 from tests.simulation.processes import Process, StrategyProcess, WatcherProcess
@@ -232,10 +232,16 @@ class World:
         self._judge(verdict.unresolved(self))
         self._judge(verdict.entries_still_off(self))
         self._judge(verdict.closed_unasked(self))
-        fills = self.oracle.entry_fills
+        fills, has_room = self.oracle.entry_fills, False
+        for minute in HEALED_SETUPS:
+            # The setup is seen when its candle has closed, with the first frame after.
+            self._run_until(paths.OPENS + timedelta(minutes=minute + 1))
+            has_room |= not self.oracle.is_open
         self._run_until(self.heals_at + timedelta(minutes=5))
-        if self.oracle.entry_fills == fills:
-            self.oracle.violate("I10", "no valid signal traded in four healed minutes")
+        if has_room and self.oracle.entry_fills == fills:
+            self.oracle.violate(
+                "I10", "no valid signal traded in four healed minutes, though nothing was open"
+            )
         self.nemesis.press_flatten(is_drill=False)
         self._run_until(self.heals_at + timedelta(minutes=paths.HEALED_MINUTES))
         self._judge(verdict.unresolved(self))

@@ -21,6 +21,7 @@ class FaultKind(StrEnum):
     STATUS = "status"  #: an error of that HTTP status with a JSON body
     HTML_BODY = "html_body"  #: an error of that HTTP status with a page, as a proxy gives it
     TOO_MANY = "too_many"  #: 429, nothing is done
+    WRONG_ADDRESS = "wrong_address"  #: 403: order calls come from an address that is not whitelisted
     FREEZE_SOCKET = "freeze_socket"  #: the ticker stays connected and says nothing for `seconds`
     LAG_BOOK = "lag_book"  #: orders and their histories are shown as they were `seconds` ago
     MODIFY_QUANTITY = "modify_quantity"  #: what `quantity` means in a modify of a partly filled order
@@ -44,6 +45,7 @@ _MAY_ACT: Final = (FaultKind.STATUS, FaultKind.HTML_BODY)
 _ONLY: Final = {
     FaultKind.ZOMBIE: "place",
     FaultKind.ARRIVE_LATE: "orders",
+    FaultKind.WRONG_ADDRESS: "orders",
     FaultKind.LAG_BOOK: "books",
 }
 ROUTES: Final = ("all", "orders", "reads", "place", "modify", "cancel", "books")

@@ -1,4 +1,4 @@
-"""The three places that speak Kite Connect, as data: what differs between them is a field, never an `if`."""
+"""The places that speak Kite Connect, as data: what differs between them is a field, never an `if`."""
 
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from trading.core.enums import OrderType
 
 ALL_TYPES = frozenset(OrderType)
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,7 +33,8 @@ class KiteEnvironment:
                 raise ValueError(
                     f"{self.name}: {url!r} must be scheme, host and port, such as https://api.kite.trade"
                 )
-            if self.is_real_money and parts.scheme not in ("https", "wss"):
+            is_here = parts.hostname in LOOPBACK
+            if self.is_real_money and not is_here and parts.scheme not in ("https", "wss"):
                 raise ValueError(
                     f"{self.name}: {url!r} would send real orders without TLS; use https and wss"
                 )
@@ -69,3 +71,22 @@ PRODUCTION = KiteEnvironment(
     login_url="https://kite.zerodha.com/connect/login",
     is_real_money=True,
 )
+
+
+def rehearsal(root_url: str, ticker_url: str) -> KiteEnvironment:
+    """PRODUCTION played on this machine: all that is decided because money is real is decided the same.
+
+    Two things differ: the address, which must be this machine's own, and the time, which the exchange that plays Kite
+    tells. Raises ValueError for any other address: a rehearsal never reaches a broker.
+    """
+    for url in (root_url, ticker_url):
+        if urlsplit(url).hostname not in LOOPBACK:
+            raise ValueError(f"a rehearsal stays on this machine: {url!r} is not an address of it")
+    return replace(
+        PRODUCTION,
+        name="rehearsal",
+        root_url=root_url,
+        ticker_url=ticker_url,
+        login_url=f"{root_url}/connect/login",
+        paces_frames=True,
+    )

@@ -16,6 +16,8 @@ _PAGE: Final = (
 )
 _REASONS: Final = {500: "Internal Server Error", 502: "Bad Gateway", 503: "Service Unavailable"}
 _GATEWAY: Final = "Gateway timed out"
+#: Kite's own words are not known (kite-facts 1: [?]); only the status and the type are to be relied on
+_ADDRESS: Final = "The IP address of this request is not whitelisted for order placement."
 
 
 def check_owner(floor: Floor, request: Request) -> None:
@@ -79,6 +81,8 @@ def refusal_of(fault: Fault) -> VenueRefusal | None:
     """What a fault answers in JSON, where it does."""
     if fault.kind is FaultKind.TOO_MANY:
         return too_many_requests()
+    if fault.kind is FaultKind.WRONG_ADDRESS:
+        return VenueRefusal(403, "PermissionException", _ADDRESS)
     if fault.kind is FaultKind.STATUS:
         return VenueRefusal(int(fault.measure), "NetworkException", _reason(fault))
     if fault.kind is FaultKind.ARRIVE_LATE:
