@@ -130,16 +130,30 @@ def exchange_login(var_dir: Path) -> ExchangeLogin:
 
 
 def paper_account() -> Account:
-    """The account that trades, made where there is none. Raises CannotStart for a LIVE one."""
+    """The account that trades, made where there is none. Raises CannotStart for a LIVE one, but in a rehearsal."""
     account, _ = Account.objects.get_or_create(
         name=settings.ACCOUNT_NAME, defaults={"broker_user": BROKER_USER}
     )
-    if account.mode != "PAPER":
+    if account.mode != "PAPER" and not is_rehearsal():
         raise CannotStart(
             f"The account {account.name} is {account.mode}; `make paper` trades on paper only. Put it back to "
             "PAPER at the console, or choose another with ACCOUNT_NAME."
         )
     return account
+
+
+def is_rehearsal() -> bool:
+    """Whether the exchange of this run plays PRODUCTION: a person logs in, and only a LIVE account enters."""
+    return bool(settings.KITE_ENVIRONMENT == "rehearsal")
+
+
+def check_place() -> None:
+    """Raises CannotStart where the settings send orders to somebody else's server."""
+    if settings.KITE_ENVIRONMENT not in ("exchange", "rehearsal"):
+        raise CannotStart(
+            f"KITE_ENVIRONMENT is {settings.KITE_ENVIRONMENT}: `make paper` brings an exchange of its own. Leave it "
+            "out, or run the Procfile's processes but for `exchange` (README, Real money)."
+        )
 
 
 def operator(var_dir: Path) -> Operator:

@@ -37,6 +37,8 @@ STARTS_MAX: Final = 3
 LOOK_AT_ROWS_S: Final = 1.0
 #: the exchange holds the day's first frame back so long for strategy and watcher
 AWAIT_S: Final = 45.0
+#: and where a person must log in first
+LOGIN_AWAIT_S: Final = 900.0
 #: the worker is the standby of both loops
 LOOPS: Final = ("strategy", "watcher", "worker")
 
@@ -77,7 +79,7 @@ class PaperOptions:
         words = ["--port", str(port), "--market", self.market, "--speed", f"{self.speed:g}"]
         words += ["--seed", str(self.seed), "--journal", str(journal_dir)]
         words += ["--user", account.broker_user, "--capital", str(int(account.paper_capital_inr))]
-        words += ["--run", run, "--await", f"{AWAIT_S:g}"]
+        words += ["--run", run, "--await", f"{LOGIN_AWAIT_S if paper.is_rehearsal() else AWAIT_S:g}"]
         words += ["--redirect", f"http://localhost:{self.port}/kite/callback"]
         words += ["--fresh"] if self.fresh else []
         named = {"--date": self.day, "--from": self.begin, "--days": self.days, "--data": self.data}
@@ -97,12 +99,13 @@ class PaperRun:
         self._say = say
         self._clocks = MachineClocks()
         self._web_host = "127.0.0.1"
+        paper.check_place()
         paper.check_port(self._web_host, options.port)
         self._exchange_port = paper.free_port(paper.EXCHANGE_PORT)
         self._account: Account = paper.paper_account()
         # Its own login is the newest: whoever logged in at an earlier run's exchange is unknown to this one.
         now = self._clocks.machine_now()
-        kite_token.forget(self._account, "exchange", why="the launcher logged in", now=now)
+        kite_token.forget(self._account, settings.KITE_ENVIRONMENT, why="another exchange runs now", now=now)
         self._operator = paper.operator(settings.VAR_DIR)
         self._reported = set(BurninDay.objects.values_list("pk", flat=True))
         self._run = secrets.token_hex(6)
@@ -146,10 +149,11 @@ class PaperRun:
             "WEB_PORT": str(self.options.port),
             "EXCHANGE_URL": f"http://127.0.0.1:{self._exchange_port}",
             "EXCHANGE_TICKER_URL": f"ws://127.0.0.1:{self._exchange_port}",
-            "KITE_ENVIRONMENT": "exchange",
+            "KITE_ENVIRONMENT": settings.KITE_ENVIRONMENT,
+            "ACCOUNT_NAME": self._account.name,
             "KITE_API_KEY": login.api_key,
             "KITE_API_SECRET": login.api_secret,
-            "KITE_ACCESS_TOKEN": login.access_token,
+            "KITE_ACCESS_TOKEN": "" if paper.is_rehearsal() else login.access_token,
             "KITE_USER_ID": self._account.broker_user,
         }
 
@@ -179,6 +183,9 @@ class PaperRun:
             missing.append("exchange")
         if not _listens(self._web_host, self.options.port):
             missing.append("web")
+        if paper.is_rehearsal():
+            # The loops lead when somebody has logged in.
+            return missing
         pids = {process.pid for process in self.supervisor.processes if process.name in LOOPS}
         leaders = lease.leaders()
         for loop in Loop:
@@ -198,9 +205,10 @@ class PaperRun:
     def _welcome(self, took_s: float) -> str:
         market = self.options.market + (f" {self.options.day}" if self.options.day else "")
         address = f"http://localhost:{self.options.port}"
+        does = "rehearses LIVE: log in at the console first" if paper.is_rehearsal() else "trades on paper"
         return "\n".join(
             (
-                f"AITRAPP trades on paper ({market} market at {self.options.speed:g}×), ready in {took_s:.1f} s.",
+                f"AITRAPP {does} ({market} market at {self.options.speed:g}×), ready in {took_s:.1f} s.",
                 f"  console   {address}/admin/",
                 f"  operator  {self._operator.user}  password  {self._operator.password}",
                 f"  API key   {self._operator.key}",

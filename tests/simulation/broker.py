@@ -43,7 +43,7 @@ class Listener(Protocol):
 
     def came_late(self, order_id: str) -> None: ...
 
-    def swallowed(self, role: Role | None) -> None: ...
+    def swallowed(self, role: Role | None, late_s: float | None) -> None: ...
 
 
 @dataclass(slots=True)
@@ -226,12 +226,13 @@ class FaultyBroker(PaperBroker):
         if is_late:
             wait_s = self._weather.fault.uniform(1, 90)
             self._note(Fault.LATE_CALL, wait_s + 10)
+            self._told.swallowed(role, wait_s)
             self._stage.after(wait_s, lambda: self._arrive(apply))
         elif stall_s > TIMEOUT_S:
             self._stage.after(stall_s - TIMEOUT_S, lambda: self._arrive(apply))
         else:
             self._note(Fault.CALL_LOST, 12)
-            self._told.swallowed(role)
+            self._told.swallowed(role, None)
         self._hear_nothing(began)
 
     def _arrive(self, apply: Callable[[], str]) -> None:

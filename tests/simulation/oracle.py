@@ -93,6 +93,7 @@ class Oracle:
     late_ids: set[str] = field(default_factory=set)
     #: a closing order without an answer may arrive until then, and nothing can be closed in its place
     fate_open_until: datetime | None = None
+    fate_opened_at: datetime | None = None
     _sent: deque[datetime] = field(default_factory=deque)
     _tags: set[str] = field(default_factory=set)
     _orders_seen: int = 0
@@ -144,10 +145,11 @@ class Oracle:
             self.violate("I7", f"{coming} positions open or coming, {self.open_positions_limit} are allowed")
         self._flatten()
 
-    def swallowed(self, role: Role | None) -> None:
-        """A call got lost on its way, which nobody but the world knows."""
+    def swallowed(self, role: Role | None, late_s: float | None) -> None:
+        """A call got lost on its way, or comes so much later, which nobody but the world knows."""
         if role is Role.EXIT:
-            self.fate_open_until = self.now() + GIVEN_UP_AFTER
+            wait = GIVEN_UP_AFTER if late_s is None else timedelta(seconds=late_s) + SURPRISED
+            self.fate_opened_at, self.fate_open_until = self.now(), self.now() + wait
 
     def sending(self, role: Role | None) -> None:
         """A command leaves; `role` is a placement's."""
@@ -241,8 +243,8 @@ class Oracle:
 
     def _dealt_with_by(self, surprised_at: datetime) -> datetime:
         """When a surprise can be dealt with: one whose closing order was swallowed, when that one is given up."""
-        fate = self.fate_open_until
-        return fate if fate is not None and fate - GIVEN_UP_AFTER >= surprised_at else surprised_at
+        opened, until = self.fate_opened_at, self.fate_open_until
+        return until if opened and until and opened >= surprised_at else surprised_at
 
     def _turned(self, line: Line) -> None:
         """I2: what is the wrong way round after a surprise is closed soon."""

@@ -160,9 +160,9 @@ class World:
         """An order that nobody expected any more."""
         self.oracle.late_ids.add(order_id)
 
-    def swallowed(self, role: Role | None) -> None:
+    def swallowed(self, role: Role | None, late_s: float | None) -> None:
         """A call that will never arrive; the program cannot know."""
-        self.oracle.swallowed(role)
+        self.oracle.swallowed(role, late_s)
 
     def note(self, fault: Fault, lasts_s: float) -> None:
         self.happened.note(fault, self.stage.now, lasts_s, is_open=self.oracle.is_open)
