@@ -129,8 +129,9 @@ class OrderWatcher:
         self._refresh()
         self._read_books(done)
         self._run_day(done)
-        self._stop_what_must_end(done)
+        self._stop_what_must_end()
         self._protect(done)
+        self._cancel_entries_that_are_over(done)
         for row in self._flattens:
             done.flattens_finished += flatten.conclude(self.desk, row, self.live)
         if done.flattens_finished:
@@ -280,14 +281,13 @@ class OrderWatcher:
             self._read_at = None
             self._refresh()
 
-    def _stop_what_must_end(self, done: WatchPass) -> None:
-        """Flattens, the daily loss, tired entries. Where the order rate has no room the next pass goes on."""
+    def _stop_what_must_end(self) -> None:
+        """Flattens, the daily loss. Where the order rate has no room the next pass goes on."""
         try:
             for row in self._flattens:
                 flatten.begin(self.desk, row, self.live)
             flatten.stop_late(self.desk, self._late, self.live, self._entries)
             self._watch_daily_loss()
-            self._cancel_tired_entries(done)
         except BudgetSpent as error:
             log.warning("cancels wait for the order rate: %s", error)
             self._read_at, self._room_at = None, error.again_at
@@ -312,17 +312,27 @@ class OrderWatcher:
         for row in self._flattens:
             flatten.begin(self.desk, row, self.live)
 
-    def _cancel_tired_entries(self, done: WatchPass) -> None:
-        """What did not fill in time is cancelled: the setup is over, protection is sized to what did fill."""
+    def _cancel_entries_that_are_over(self, done: WatchPass) -> None:
+        """What did not fill in time is cancelled: the setup is over, protection is sized to what did fill.
+
+        So is the rest of one whose position is already being closed: each further fill would have to follow it.
+        """
         now = self.desk.clocks.market_now()
+        closing = {group.row.entry_order_id for group in self.live if group.row.state == GroupState.CLOSING}
         for order in self._entries:
             if order.accepted_at is None or order.status not in order_states.OPEN:
                 continue
             came_late = order.accepted_at - order.asked_at >= self.entry_rests
             rested = now - order.accepted_at >= self.entry_rests
-            if not (came_late or rested) or orders.cancel_is_open(self.desk, order):
+            is_over = came_late or rested or order.pk in closing
+            if not is_over or orders.cancel_is_open(self.desk, order):
                 continue
-            orders.cancel(self.desk, order)
+            try:
+                orders.cancel(self.desk, order)
+            except BudgetSpent as error:
+                log.warning("cancels wait for the order rate: %s", error)
+                self._read_at, self._room_at = None, error.again_at
+                return
             self.reads.wrote(order.broker_order_id, self.desk.clocks.machine_now())
             done.actions_performed += 1
             self._read_at = None

@@ -59,8 +59,8 @@ class _Walk:
             self.entered[instrument] += fill.quantity
             away = (fill.price - order.signal_stop_price) * fill.side.sign
             self.risk_inr[instrument] += max(away, Decimal(0)) * fill.quantity
-        if order.role is Role.ENTRY:
-            self._net(instrument)
+        # An exit that filled beside somebody else's is taken back, against what they hold.
+        self._net(instrument)
 
     def take_other(self, fill: FillReport) -> None:
         """One execution of somebody else's: it ends or opens their own position first, then closes ours."""
