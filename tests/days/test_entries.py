@@ -115,6 +115,23 @@ def test_3_a_partial_entry_that_is_cancelled_is_protected_for_exactly_what_fille
     assert_protected(day, 75)
 
 
+def test_the_rest_of_an_entry_is_cancelled_as_soon_as_its_position_is_being_closed():
+    """Each further fill would be without a stop until its own closing order is there."""
+    day = Day.opens()
+    day.market.offers(25, 25, 25)
+    day.run_for(3)
+    day.market.goes_to("25020")
+    day.enters(stop="24920", target="25300", within_s=4)
+    (order,) = day.orders(Role.ENTRY)
+    assert (order.quantity, order.filled_quantity) == (150, 75)
+    day.price_goes_to("25310")
+    day.run_for(2)
+    order.refresh_from_db()
+    assert (order.status, order.filled_quantity) == (OrderStatus.CANCELED, 75)
+    assert order.closed_at - order.accepted_at < timedelta(seconds=9)
+    assert (day.net(), day.working()) == (0, [])
+
+
 def test_3_an_entry_that_nobody_fills_is_cancelled_after_ten_seconds():
     day = Day.opens()
     day.market.offers(0)
