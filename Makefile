@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help paper memory migrate test check replay simulate chaos reliability bench bench-flatten flatten burnin-report
+.PHONY: help paper memory migrate test check replay simulate chaos live-day reliability bench bench-flatten flatten burnin-report
 
 # The first interpreter that runs, is new enough and not too new for the pinned wheels.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
@@ -47,6 +47,9 @@ simulate: $(TESTS) ## the fault simulation: make simulate [ARGS="--seeds 40 --jo
 
 chaos: $(TESTS) ## the kill test on real processes [SEED=1] [MINUTES=1] [ARGS=--json]
 	@$(PY) -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)
+
+live-day: $(TESTS) ## a whole LIVE day against the exchange that plays PRODUCTION, with its troubles [SPEED=60]
+	@SPEED=$(or $(SPEED),60) $(PY) -m pytest -s tests/live_day/live_day.py $(ARGS)
 
 reliability: $(TESTS) ## the fault campaign and its defects, written to RELIABILITY.md [SEEDS=2000]
 	@$(PY) manage.py simulate --sheet RELIABILITY.md --seeds $(or $(SEEDS),40) $(ARGS)

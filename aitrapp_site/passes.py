@@ -18,6 +18,7 @@ from aitrapp_site.clocks import VenueClocks
 from aitrapp_site.wiring import OpenDay
 from oco import day as day_table
 from oco import direct_import
+from oco.direct_import import BrokenJournal
 from oco.views import ExitPolicy
 from oco.watcher import OrderWatcher
 from reporting import burnin
@@ -182,10 +183,12 @@ class WatcherWork(_DayWork):
 
     def _guard(self) -> Callable[[], None]:
         """Run the first pass now; what is returned runs another whenever one is due."""
-        adopted = direct_import.take_in(self.desk, unguarded.journal(), ExitPolicy())
+        self._journal_is_broken = False
+        if self._has_direct_orders():
+            self._take_in()
         guard = self._recovered()
         guard.run_pass()
-        log.info("watcher_recovered", adopted_orders=adopted, session=self.desk.session.key)
+        log.info("watcher_recovered", session=self.desk.session.key)
         ran_s = time.monotonic()
 
         def look() -> None:
@@ -195,6 +198,23 @@ class WatcherWork(_DayWork):
                 ran_s = time.monotonic()
 
         return look
+
+    def _has_direct_orders(self) -> bool:
+        return not self._journal_is_broken and direct_import.is_waiting(unguarded.journal())
+
+    def _take_in(self) -> None:
+        """What was sent without the database. The dead man may go on for a moment after we are back."""
+        try:
+            adopted = direct_import.take_in(self.desk, unguarded.journal(), ExitPolicy())
+            log.warning("direct_orders_taken_in", adopted_orders=adopted)
+        except BrokenJournal as error:
+            # A person must look at it; positions are guarded meanwhile.
+            self._journal_is_broken = True
+            log.error("direct_orders_unreadable", reason=str(error))
+            now = self.desk.clocks.market_now()
+            state.turn_off(
+                self.desk.account.pk, PauseReason.RECONCILIATION, by="direct", why=str(error), now=now
+            )
 
     def _recovered(self) -> OrderWatcher:
         opens = at(self.desk.trading_date, DayTimes().housekeeping)
@@ -206,6 +226,9 @@ class WatcherWork(_DayWork):
 
     def run_pass(self, rung: list[str]) -> None:
         self.check_day(rung)
+        if self._has_direct_orders():
+            self._take_in()
+            self.watcher.wake()
         if feed.CONNECTED in rung:
             # What was said while we were not connected is lost: read the books.
             self.watcher.reads.read_all_now(self.desk.clocks.machine_now())

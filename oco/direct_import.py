@@ -1,4 +1,4 @@
-"""What was sent while the database was away, brought back into rows before the first pass."""
+"""What was sent while the database was away, brought back into rows before the next pass."""
 
 import json
 import logging
@@ -26,20 +26,33 @@ class BrokenJournal(ValueError):
     """A line that is not ours or was cut off. The file is kept; look at it before going on."""
 
 
+def is_waiting(journal: Path) -> bool:
+    """Whether something is to be taken in: also what an earlier try has left half-way."""
+    return journal.exists() or _set_aside(journal).exists()
+
+
+def _set_aside(journal: Path) -> Path:
+    return journal.with_name(f"{journal.stem}-taken{journal.suffix}")
+
+
 def take_in(desk: Desk, journal: Path, policy: ExitPolicy) -> int:
     """Adopt the closing orders of `journal`, mark what they close, keep entries latched off; returns how many.
 
     The books are read first: an entry may have filled while nobody looked. An order has one group: one that closes
     more than any single group holds is the largest's, and what the others held moves there with it.
 
-    The file is renamed when everything of it is in rows; run again after a crash it adopts nothing twice.
+    The file is set aside first: whoever still writes begins a new one, which the next call takes in. It gets the
+    day's name when everything of it is in rows; run again after a crash it adopts nothing twice.
     Modifications and cancels need no row: the broker's book shows what became of them.
     Raises BrokenJournal for a line that cannot be read, unless it is the last one, which a crash may have cut.
     """
-    if not journal.exists():
+    if not is_waiting(journal):
         return 0
+    taken = _set_aside(journal)
+    if not taken.exists():
+        journal.rename(taken)
     now = desk.clocks.market_now()
-    placed = _placements(journal)
+    placed = _placements(taken)
     read = books.read_all(desk, frozenset(), awaited={line["tag"] for line in placed.values()})
     books.follow(desk, read.changed, policy)
     state.turn_off(desk.account.pk, PauseReason.FLATTEN, by="direct", why="flattened directly", now=now)
@@ -59,7 +72,7 @@ def take_in(desk: Desk, journal: Path, policy: ExitPolicy) -> int:
             held[found.row.pk] -= line["quantity"]
         for group in live:
             groups.ask_to_close(desk, group, ExitReason.OPERATOR)
-    journal.rename(journal.with_name(f"{journal.stem}-{now:%Y%m%d-%H%M%S}{journal.suffix}"))
+    taken.rename(journal.with_name(f"{journal.stem}-{now:%Y%m%d-%H%M%S.%f}{journal.suffix}"))
     return len(placed)
 
 

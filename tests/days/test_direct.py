@@ -11,7 +11,7 @@ import pytest
 
 from oco.dead_man import DeadMan
 from oco.direct import DirectFlatten, Exposure, closing_price, exposures
-from oco.direct_import import BrokenJournal, take_in
+from oco.direct_import import BrokenJournal, is_waiting, take_in
 from oco.views import ExitPolicy
 from risk import halt, state
 from tests.days.broker import Trouble
@@ -239,10 +239,37 @@ def test_a_line_cut_off_by_a_crash_is_left_out_and_a_broken_one_before_it_is_nam
     journal = tmp_path / "exits.jsonl"
     journal.write_text('{"kind": "CANCEL", "broker_order_id": "1", "state": "intent"}\n{"kind": "PLA')
     assert take_in(day.desk, journal, ExitPolicy()) == 0
+    assert not is_waiting(journal)
     journal.write_text('not json\n{"kind": "CANCEL", "broker_order_id": "1", "state": "intent"}\n')
-    with pytest.raises(BrokenJournal, match="line 1"):
-        take_in(day.desk, journal, ExitPolicy())
-    assert journal.exists()
+    for _ in range(2):
+        with pytest.raises(BrokenJournal, match=r"exits-taken\.jsonl line 1"):
+            take_in(day.desk, journal, ExitPolicy())
+    assert is_waiting(journal)
+
+
+def test_what_is_still_sent_directly_while_it_is_taken_in_is_taken_in_next(tmp_path):
+    """Chaos 601: the dead man sent one more after the import; its order was a stranger with a tag of ours."""
+    day = Day.opens()
+    day.enters()
+    journal = tmp_path / "exits.jsonl"
+    journal.write_text('{"kind": "CANCEL", "broker_order_id": "1", "state": "intent"}\n')
+    read, told = day.broker.order_reports, []
+
+    def one_more():
+        if not told:
+            told.append(True)
+            lose_stops(day)
+            assert direct(day, journal).run()
+        return read()
+
+    day.broker.order_reports = one_more
+    assert take_in(day.desk, journal, ExitPolicy()) == 0
+    assert is_waiting(journal)
+    assert take_in(day.desk, journal, ExitPolicy()) == 1
+    assert not is_waiting(journal)
+    day.run_for(30)
+    assert [order.status for order in day.orders(Role.EXIT)] == ["FILLED"]
+    assert (day.net(), day.working()) == (0, [])
 
 
 def test_the_halt_file_keeps_entries_off_until_the_operator_resumes(settings, tmp_path):

@@ -31,8 +31,34 @@ def test_a_live_day_with_a_dead_token_a_silent_ticker_and_a_refused_address_ends
     live.start("--speed", SPEED)
     live.write_burn_in()
     live.sign_in()
+    pass_the_gate(live)
+    live.wait_until("11:00", 400)
+    entries = live.count("trading_order WHERE role = 'ENTRY'")
+    assert entries > 0
+    lose_the_token(live)
+    live.wait_until("12:00", 200)
+    silence_the_ticker(live)
+    live.wait_until("13:00", 200)
+    refuse_the_address(live)
 
-    # The gate: shut before the login, shut without its phrase, open with everything.
+    # The rest of the day is judged by the exchange's own books.
+    live.wait_until("15:32", 400)
+    verdict = live.verdict()
+    assert verdict["problems"] == []
+    assert verdict["trades"] > 0
+    assert live.count("oco_ocogroup WHERE closed_at IS NULL") == 0
+    assert live.count("trading_order WHERE mode <> 'LIVE'") == 0
+    assert live.count("trading_decision WHERE approved AND mode <> 'LIVE'") == 0
+    assert live.count("trading_order WHERE role = 'ENTRY'") > entries
+    print(f"\n{verdict['trades']} trades, {verdict['orders']} orders", end="; ")
+    print(f"longest without a live stop {max(verdict['unprotected_ms'], default=0) / 1000:.1f} s")
+    live.signal(signal.SIGTERM)
+    assert live.wait(30) == 0
+    assert live.leftovers() == []
+
+
+def pass_the_gate(live):
+    """Shut before the login, shut without its phrase, open with everything."""
     wanted = {"mode": "LIVE", "confirm": "CONFIRM LIVE TRADING"}
     refused = live.ask("POST", "/mode", wanted)
     assert refused.status_code == 409
@@ -41,15 +67,16 @@ def test_a_live_day_with_a_dead_token_a_silent_ticker_and_a_refused_address_ends
     wait_for(lambda: live.leader("EXITS") and live.leader("ENTRIES"), 30, "both loops lead after the login")
     wait_for(lambda: not live.off_because(), 30, "nothing keeps entries off after the login")
     refused = live.ask("POST", "/mode", {"mode": "LIVE"})
-    assert [words[:20] for words in refused.json()["missing"]] == ["The phrase is missin"]
+    assert [words[:21] for words in refused.json()["missing"]] == ["The phrase is missing"]
     granted = live.ask("POST", "/mode", wanted)
     assert granted.status_code == 200, granted.text
     assert live.ask("GET", "/state").json()["mode"] == "LIVE"
+    # The second LIVE day: on the first one its caps would leave nothing to send by 13:00.
+    live.change("UPDATE trading_account SET live_since = live_since - 1")
 
-    # 11:00 the token dies; exits rest at the exchange and entries are off until somebody logs in.
-    live.wait_until("11:00", 400)
-    entries_before = live.count("trading_order WHERE role = 'ENTRY'")
-    assert entries_before > 0
+
+def lose_the_token(live):
+    """Exits rest at the exchange, and entries are off until somebody logs in."""
     live.tell_exchange("DELETE", "token")
     why = wait_for(lambda: live.off_because().get("login"), 20, "entries are off for the login")
     assert "login" in why or "token" in why, why
@@ -57,37 +84,22 @@ def test_a_live_day_with_a_dead_token_a_silent_ticker_and_a_refused_address_ends
     live.log_in_at_kite()
     wait_for(lambda: "login" not in live.off_because(), 20, "the new login lifts it")
 
-    # 12:00 the ticker is silent.
-    live.wait_until("12:00", 200)
+
+def silence_the_ticker(live):
     live.tell_exchange("POST", "faults", {"freeze_socket": {"seconds": FROZEN_S}})
     wait_for(lambda: "feed" in live.off_because(), FROZEN_S, "entries are off for the feed")
     wait_for(lambda: "feed" not in live.off_because(), FROZEN_S + 30, "the first word lifts it")
 
-    # 13:00 every order call is refused for its address: reads go on, which no dead token would allow.
-    live.wait_until("13:00", 200)
+
+def refuse_the_address(live):
+    """Reads go on, which no dead token would allow; orders are refused until a person has put it right."""
     live.tell_exchange("POST", "faults", {"wrong_address": True})
-    refused_at = live.count("trading_command WHERE outcome = 'REFUSED'")
     why = wait_for(lambda: live.off_because().get("login"), 120, "an order was refused for its address")
     assert "static IP" in why, why
-    assert live.count("trading_command WHERE outcome = 'REFUSED'") > refused_at
+    assert live.count("trading_command WHERE reason LIKE '%whitelisted static IP%'") > 0
     entries = live.count("trading_order WHERE role = 'ENTRY'")
-    live.wait_until("13:30", 120)
+    live.wait_until("14:00", 120)
     assert live.count("trading_order WHERE role = 'ENTRY'") == entries
     live.tell_exchange("DELETE", "faults")
     live.log_in_at_kite()
     wait_for(lambda: not live.off_because(), 30, "entries are on again")
-
-    # The rest of the day is watched at the exchange's own books.
-    live.wait_until("15:32", 400)
-    verdict = live.verdict()
-    assert verdict["problems"] == []
-    assert verdict["trades"] > 0
-    assert live.count("oco_ocogroup WHERE closed_at IS NULL") == 0
-    assert live.count("trading_order WHERE mode <> 'LIVE'") == 0
-    assert live.count("trading_decision WHERE approved AND mode <> 'LIVE'") == 0
-    assert live.count("trading_order WHERE role = 'ENTRY'") > entries_before
-    print(f"\n{verdict['trades']} trades, {verdict['orders']} orders", end="; ")
-    print(f"longest without a live stop {max(verdict['unprotected_ms'], default=0) / 1000:.1f} s")
-    live.signal(signal.SIGTERM)
-    assert live.wait(30) == 0
-    assert live.leftovers() == []

@@ -7,6 +7,7 @@ import sys
 from datetime import datetime
 from typing import Any
 
+import psycopg
 import requests
 
 from aitrapp_site.settings import BASE_DIR
@@ -111,6 +112,10 @@ class Rehearsal(PaperProcess):
         """Reason → words of everything that keeps entries off."""
         rows = self.rows("SELECT reason, why FROM risk_entriesoff WHERE lifted_at IS NULL")
         return {str(reason): str(why) for reason, why in rows}
+
+    def change(self, statement: str) -> None:
+        with psycopg.connect(self.servers.database_url, autocommit=True) as connection:
+            connection.execute(statement.encode())
 
     def count(self, query: str) -> int:
         return int(self.rows(f"SELECT count(*) FROM {query}")[0][0])
