@@ -15,6 +15,7 @@ from oco import plan as oco_plan
 from oco.books import BookRead
 from oco.day import DayRow
 from oco.differences import Holding
+from oco.eye import MarketEye
 from oco.groups import LiveGroup
 from oco.models import Flatten
 from oco.problems import ProblemWatch
@@ -27,11 +28,8 @@ from trading import account, orders
 from trading.account import DayBook
 from trading.broker.base import BrokerError
 from trading.core import order_states
-from trading.core.candles import CLOSE
 from trading.core.enums import ExitReason, GroupState, Role
-from trading.core.indicators import Indicator
 from trading.core.market_state import MarketState
-from trading.core.money import to_inr
 from trading.core.sizing import risk_budget_inr
 from trading.core.values import Quote
 from trading.desk import Desk
@@ -97,15 +95,14 @@ class OrderWatcher:
     _problems: ProblemWatch = field(default_factory=ProblemWatch)
     #: pks of orders whose news no group has followed yet; a pass that is given up half-way loses none
     _changed: set[int] = field(default_factory=set)
-    _candles_seen: dict[int, int] = field(default_factory=dict)
-    _slot_by_name: dict[tuple[str, str], int] = field(default_factory=dict)
+    _eye: MarketEye = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._eye = MarketEye(self.desk, self.market)
 
     def recover(self) -> int:
         """Rebuild from database and broker before the first pass. Returns how many interrupted commands it found."""
         interrupted = orders.settle_interrupted(self.desk)
-        self._slot_by_name = {
-            (spec.exchange.value, spec.tradingsymbol): slot for slot, spec in enumerate(self.market.specs)
-        }
         self._pending_rows = day.pending(self.desk, self.day_rows)
         self.reads.read_all_now(self.desk.clocks.machine_now())
         self._lacks_fills_since = self.desk.clocks.machine_now()
@@ -161,8 +158,7 @@ class OrderWatcher:
 
     def quote(self, exchange: str, tradingsymbol: str) -> Quote | None:
         """The newest quote of an instrument, None when it is not watched."""
-        slot = self._slot_by_name.get((exchange, tradingsymbol))
-        return None if slot is None else self.market.quote(slot)
+        return self._eye.quote(exchange, tradingsymbol)
 
     def _refresh(self) -> None:
         """Read our own rows again when something was written, or every so often."""
@@ -348,7 +344,7 @@ class OrderWatcher:
                 self.reads.read_all_now(self.desk.clocks.machine_now())
                 self._read_at = None
                 return
-            view = self._market_view(group)
+            view = self._eye.look(group)
             fresh = view.is_fresh(self.policy)
             if groups.note_protection(self.desk, group, feed_is_fresh=fresh):
                 self._read_at = None
@@ -382,35 +378,3 @@ class OrderWatcher:
             self._read_at = None
             if order is not None and order.broker_order_id:
                 self.reads.wrote(order.broker_order_id, self.desk.clocks.machine_now())
-
-    def _market_view(self, group: LiveGroup) -> MarketView:
-        """The group's market now; a candle that closed since the last look also moves its best close."""
-        slot = self._slot_by_name.get((group.spec.exchange.value, group.spec.tradingsymbol))
-        if slot is None:
-            return MarketView(market_now=self.desk.clocks.market_now())
-        ring = self.market.rings[1]
-        count = int(ring.count[slot])
-        candle_closed = self._candles_seen.get(group.row.pk, count) != count
-        self._candles_seen[group.row.pk] = count
-        if candle_closed:
-            self._note_close(group, int(ring.bars(slot, 1).to_rows()[0, CLOSE]))
-        quote = self.market.quote(slot)
-        group.view = groups.with_circuits(group.view, quote)
-        age_ms = self.market.age_ms(slot, self.desk.clocks.market_now())
-        atr = self.market.rings[5].value(slot, Indicator.ATR)
-        return MarketView(
-            market_now=self.desk.clocks.market_now(),
-            last_paise=quote.last_price_paise,
-            bid_paise=quote.bid_paise,
-            ask_paise=quote.ask_paise,
-            age_s=None if age_ms is None else age_ms / 1000,
-            atr_paise=int(atr) if atr == atr else 0,
-            candle_closed=candle_closed,
-        )
-
-    def _note_close(self, group: LiveGroup, close_paise: int) -> None:
-        best = group.view.best_close_paise
-        sign = group.view.side.sign
-        if best == 0 or (close_paise - best) * sign > 0:
-            groups.write(self.desk, group.row, best_close=to_inr(close_paise))
-            group.view = groups.with_best_close(group.view, close_paise)

@@ -20,12 +20,10 @@ from trading.desk import Desk
 from trading.models import Command, Decision, Order, OrderEvent
 from trading.sending import Answer
 
-#: the places an average is kept to
-AVERAGE = Decimal("0.0001")
+AVERAGE = Decimal("0.0001")  #: the places an average is kept to
 #: a call has ended by then, and its outcome is written
 ANSWERED_WITHIN = timedelta(seconds=15)
-#: a cancel that was refused is asked for again after so long
-REFUSED_AGAIN = timedelta(seconds=0.5)
+REFUSED_AGAIN = timedelta(seconds=0.5)  #: a cancel that was refused is asked for again after so long
 #: an entry whose outcome is unknown keeps its capital and slot this long, then it is LOST (and still watched)
 UNKNOWN_ENTRY_UNTIL = timedelta(seconds=120)
 
@@ -85,7 +83,7 @@ def submit(
         intent_s = desk.clocks.monotonic_s()
         order = _remember(desk, request, decision, entry, group_number, slice)
         _remember_event(order, "", who=desk.lease.holder, why=purpose, now=order.asked_at)
-        command = _intend(desk, order, CommandKind.PLACE, purpose, {}, number=1)
+        command = _intend(desk, order, CommandKind.PLACE, purpose)
     answer = _carry_out(
         desk, command, lambda: desk.broker.place(request), intent_s=intent_s, opens_risk=opens_risk
     )
@@ -115,7 +113,7 @@ def modify(desk: Desk, order: Order, change: OrderChange, *, purpose: str) -> Co
     with transaction.atomic():
         sending.claim(desk, opens_risk=False, uses_all=purpose == "close")
         intent_s = desk.clocks.monotonic_s()
-        command = _intend(desk, order, CommandKind.MODIFY, purpose, arguments, _next_number(order))
+        command = _intend(desk, order, CommandKind.MODIFY, purpose, arguments)
     _carry_out(desk, command, lambda: desk.broker.modify(order.broker_order_id, change), intent_s=intent_s)
     return command
 
@@ -125,7 +123,7 @@ def cancel(desk: Desk, order: Order, *, purpose: str = "cancel") -> Command:
     with transaction.atomic():
         sending.claim(desk, opens_risk=False, uses_all=True)
         intent_s = desk.clocks.monotonic_s()
-        command = _intend(desk, order, CommandKind.CANCEL, purpose, {}, _next_number(order))
+        command = _intend(desk, order, CommandKind.CANCEL, purpose)
     _carry_out(desk, command, lambda: desk.broker.cancel(order.broker_order_id), intent_s=intent_s)
     return command
 
@@ -301,19 +299,15 @@ def _remember(
     )
 
 
-def _next_number(order: Order) -> int:
-    return order.commands.count() + 1
-
-
 def _intend(
-    desk: Desk, order: Order, kind: CommandKind, purpose: str, arguments: dict[str, str], number: int
+    desk: Desk, order: Order, kind: CommandKind, purpose: str, arguments: dict[str, str] | None = None
 ) -> Command:
     return Command.objects.create(
         order=order,
-        number=number,
+        number=1 if kind is CommandKind.PLACE else order.commands.count() + 1,
         kind=kind,
         purpose=purpose,
-        arguments=arguments,
+        arguments=arguments or {},
         fence=desk.lease.fence,
         intent_at=desk.clocks.market_now(),
         intent_machine_at=desk.clocks.machine_now(),
