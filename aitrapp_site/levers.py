@@ -76,6 +76,7 @@ def _asked(account: Account, phrase: str, accept: str, *, may_go_live: bool) -> 
         positions_open=positions_open(account),
         books=real_books(account, clocks) if where.is_real_money and login else (),
         alarms=_alarms(account),
+        is_probed=login is not None and login.probed_at is not None,
         logged_in_on=login.logged_in_at.astimezone(IST).date() if login else None,
         today=clocks.market_now().date(),
     )

@@ -34,6 +34,8 @@ class Asked:
     books: tuple[str, ...]
     #: what keeps entries off, but for the operator's own pause, a sentence each
     alarms: tuple[str, ...]
+    #: the one-share probe has passed with that login
+    is_probed: bool
     #: trading date of the newest Kite login, None before the first
     logged_in_on: date | None
     today: date
@@ -52,6 +54,8 @@ def missing(account: Account, asked: Asked) -> tuple[str, ...]:
         )
     if asked.logged_in_on != asked.today:
         found.append("There is no Kite login of today.")
+    elif not asked.is_probed:
+        found.append("The one-share probe has not passed with this login: run `manage.py kite_probe`.")
     if asked.positions_open:
         found.append(f"The account is not flat: {asked.positions_open} open. Flatten first.")
     found += asked.books

@@ -66,8 +66,11 @@ def pass_the_gate(live):
     live.log_in_at_kite()
     wait_for(lambda: live.leader("EXITS") and live.leader("ENTRIES"), 30, "both loops lead after the login")
     wait_for(lambda: not live.off_because(), 30, "nothing keeps entries off after the login")
+    live.wait_until("09:16", 60)
     refused = live.ask("POST", "/mode", {"mode": "LIVE"})
-    assert [words[:21] for words in refused.json()["missing"]] == ["The phrase is missing"]
+    said = [words[:21] for words in refused.json()["missing"]]
+    assert said == ["The phrase is missing", "The one-share probe h"]
+    assert "was turned into a LIMIT" in live.command("kite_probe")
     granted = live.ask("POST", "/mode", wanted)
     assert granted.status_code == 200, granted.text
     assert live.ask("GET", "/state").json()["mode"] == "LIVE"

@@ -60,12 +60,16 @@ class Rehearsal(PaperProcess):
 
     def write_burn_in(self) -> None:
         """Three passed days with the evidence of this very code, and a key that may go live."""
-        words = [sys.executable, "manage.py", "shell", "--no-imports", "-c", BURNT_IN]
+        self.key = self.command("shell", "--no-imports", "-c", BURNT_IN).split("KEY ")[1].strip()
+
+    def command(self, *words: str) -> str:
+        """What one of the program's commands prints, typed beside it."""
+        line = [sys.executable, "manage.py", *words]
         answer = subprocess.run(
-            words, cwd=BASE_DIR, env=self.environ(), capture_output=True, text=True, timeout=60
+            line, cwd=BASE_DIR, env=self.environ(), capture_output=True, text=True, timeout=60
         )
         assert answer.returncode == 0, answer.stderr
-        self.key = answer.stdout.split("KEY ")[1].strip()
+        return answer.stdout
 
     def sign_in(self) -> None:
         """At the console, as its operator."""

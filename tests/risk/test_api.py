@@ -118,7 +118,7 @@ def test_the_gate_tells_what_is_missing_whoever_asks(chain, client):
 def asked(**changes) -> live_gate.Asked:
     well = live_gate.Asked(
         phrase="CONFIRM LIVE TRADING", accept="", may_go_live=True, place="production", is_real_money=True,
-        evidence="e" * 64, positions_open=0, books=(), alarms=(), logged_in_on=DAY, today=DAY,
+        evidence="e" * 64, positions_open=0, books=(), alarms=(), is_probed=True, logged_in_on=DAY, today=DAY,
     )  # fmt: skip
     return replace(well, **changes)
 
@@ -180,6 +180,7 @@ def test_days_that_do_not_count_are_named(chain, made, said):
         ({"positions_open": 2}, "not flat: 2 open"),
         ({"logged_in_on": None}, "Kite login"),
         ({"logged_in_on": DAY.replace(day=22)}, "Kite login"),
+        ({"is_probed": False}, "one-share probe"),
         ({"is_real_money": False, "place": "exchange"}, "start it with KITE_ENVIRONMENT=production"),
         ({"books": ("The broker holds positions: INFY +5.",)}, "INFY +5"),
         ({"alarms": ("Entries are off (feed): nothing was heard.",)}, "nothing was heard"),

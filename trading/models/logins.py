@@ -20,6 +20,9 @@ class KiteLogin(models.Model):
     dies_at = models.DateTimeField(help_text="the next 06:00 IST after it")
     asked_by = models.CharField(max_length=60, help_text="who went through the login page")
     stored_at = models.DateTimeField(help_text="machine time")
+    probed_at = models.DateTimeField(
+        null=True, blank=True, help_text="machine time at which the one-share probe passed with this login"
+    )
     ended_at = models.DateTimeField(null=True, blank=True, help_text="machine time; empty: in use")
     ended_why = models.CharField(max_length=300, blank=True)
 
