@@ -6,6 +6,7 @@ connection and a lease of its own.
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -21,11 +22,12 @@ from oco import direct_import
 from oco.direct_import import BrokenJournal
 from oco.views import ExitPolicy
 from oco.watcher import OrderWatcher
-from reporting import burnin
+from reporting import burnin, contract_note
 from reporting.replay import enabled_strategies
 from risk import state
 from risk.models import BurninDay, EntriesOff
 from trading import bells, feed
+from trading.broker.base import BrokerError
 from trading.broker.kite.client import venue_state
 from trading.core.enums import Loop, PauseReason
 from trading.core.session import DayTimes, at
@@ -263,6 +265,22 @@ class WatcherWork(_DayWork):
             account_id=account_id, reason=PauseReason.LOGIN, set_by__endswith=" loop", lifted_at=None
         ).update(lifted_at=now, lifted_by="exits loop")
 
+    def _wrong_charges(self) -> tuple[str, ...]:
+        """Where the broker's contract note says otherwise than we do. Without an answer the report goes without."""
+        try:
+            compared = contract_note.compare(self.desk.session, self.desk.trading_date, self.day.broker)
+        except BrokerError as error:
+            log.warning("charges_not_compared", reason=str(error))
+            return ()
+        log.info(
+            "charges_compared",
+            orders=compared.orders,
+            ours_inr=str(compared.ours_inr),
+            note_inr=str(compared.note_inr),
+            differences=len(compared.differences),
+        )
+        return compared.differences
+
     def _report_when_due(self) -> None:
         now = self.desk.clocks.market_now()
         if self._report_at is None or now < self._report_at:
@@ -270,6 +288,6 @@ class WatcherWork(_DayWork):
         if not BurninDay.objects.filter(session=self.desk.session).exists():
             desk = self.desk
             judged = burnin.report(desk.account, desk.session, desk.trading_date, desk.broker, now=now)
-            burnin.store(judged)
+            burnin.store(replace(judged, problems=(*judged.problems, *self._wrong_charges())))
             log.info("burnin_day_stored", session=desk.session.key, passed=judged.passed)
         self._report_at = None

@@ -42,7 +42,10 @@ def test_a_live_day_with_a_dead_token_a_silent_ticker_and_a_refused_address_ends
     refuse_the_address(live)
 
     # The rest of the day is judged by the exchange's own books.
-    live.wait_until("15:32", 400)
+    live.wait_until("15:46", 400)
+    stored = "SELECT problems FROM risk_burninday WHERE market = 'synthetic'"
+    assert wait_for(lambda: live.rows(stored), 30, "the day is reported") == [([],)]
+    assert '"charges_compared"' in (live.var_dir / "logs" / "aitrapp.log").read_text()
     verdict = live.verdict()
     assert verdict["problems"] == []
     assert verdict["trades"] > 0

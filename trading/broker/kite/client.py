@@ -121,6 +121,17 @@ class KiteBroker:
                 raise _unreadable(f"/margins/orders answered {len(rows)} of {len(orders)} orders")
             return parse.margin_required_inr(rows)
 
+    def charges_inr(self, executed: Sequence[OrderReport]) -> list[Decimal]:
+        """What the broker's virtual contract note says that each of these executed orders costs, in their order."""
+        orders = [parse.note_fields(report) for report in executed]
+        if not orders:
+            return []
+        with failures_as(read_error), _readable():
+            rows = _list(self._kite.get_virtual_contract_note(orders))
+            if len(rows) != len(orders):
+                raise _unreadable(f"/charges/orders answered {len(rows)} of {len(orders)} orders")
+            return [parse.note_charges_inr(row) for row in rows]
+
     def user_id(self) -> str:
         """Whose account the token opens: the cheap probe that the login is alive."""
         with failures_as(read_error):

@@ -285,6 +285,29 @@ def margin_fields(request: OrderRequest) -> dict[str, Any]:
     }
 
 
+def note_fields(report: OrderReport) -> dict[str, Any]:
+    """One executed order of a /charges/orders question: the virtual contract note."""
+    return {
+        "order_id": report.broker_order_id,
+        "exchange": report.exchange.value,
+        "tradingsymbol": report.tradingsymbol,
+        "transaction_type": report.side.value,
+        "variety": "regular",
+        "product": report.product,
+        "order_type": report.order_type,
+        "quantity": report.filled_quantity,
+        "average_price": json.loads(str(report.average_price)),
+    }
+
+
+def note_charges_inr(row: Row) -> Decimal:
+    """All charges of one order of a virtual contract note. Raises UnreadableRow."""
+    charges = row.get("charges")
+    if not isinstance(charges, Mapping):
+        raise UnreadableRow(f"a contract note of {row.get('tradingsymbol')} without charges")
+    return _decimal(charges, "total", "charges")
+
+
 def moment(text: str, trading_date: date) -> datetime:
     """One of Kite's times, aware IST; without a believable date it gets `trading_date`. Raises ValueError."""
     if len(text) == len("09:16:39"):
