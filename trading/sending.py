@@ -117,7 +117,7 @@ def carry_out(desk: Desk, call: Callable[[], str | None], *, opens_risk: bool, i
         outcome, value, reason = CommandOutcome.REFUSED, "", str(error)
         if error.error_type == PERMISSION:
             # The login lives and still no order is taken, of any kind: a person must put it right (kite-facts 1).
-            why = f"the broker takes no order of ours: {error}. Then log in again."
+            why = f"The broker takes no order of ours: {error}. Put it right, then log in again."
             now = desk.clocks.market_now()
             state.turn_off(desk.account.pk, PauseReason.LOGIN, by="orders", why=why, now=now)
     except (BrokerUnavailable, SessionExpired) as error:

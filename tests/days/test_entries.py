@@ -6,10 +6,13 @@ from itertools import pairwise
 
 import pytest
 
+from risk import state
+from risk.models import EntriesOff
 from tests.days.broker import SimulatedCrash, Trouble
 from tests.days.desk import Day
 from tests.days.market import NIFTY, STEEL, ScriptedMarket
-from trading.core.enums import GroupState, Mode, OrderStatus, Role, Side
+from trading.broker.base import BrokerRefused
+from trading.core.enums import GroupState, Mode, OrderStatus, PauseReason, Role, Side
 from trading.models import Command, Fill, Signal
 
 pytestmark = pytest.mark.django_db
@@ -270,3 +273,24 @@ def test_a_share_is_sold_short_and_its_stop_buys():
     assert decision.approved
     assert day.net(STEEL) == -decision.quantity
     assert {side for side, _ in day.working()} == {"BUY"}
+
+
+def test_an_order_refused_for_want_of_a_right_keeps_entries_off_until_somebody_logs_in():
+    """A static address that is not whitelisted, or an app without orders: the token lives, yet nothing is taken."""
+    day = Day.opens()
+
+    def refused(request):
+        raise BrokerRefused("Insufficient permission", error_type="PermissionException", http_status=403)
+
+    day.broker.paper.place = refused
+    day.enters()
+    (order,) = day.orders(Role.ENTRY)
+    assert order.status == OrderStatus.REJECTED
+    off = EntriesOff.objects.get(lifted_at=None)
+    assert (off.reason, off.set_by) == (PauseReason.LOGIN, "orders")
+    assert (
+        off.why
+        == "The broker takes no order of ours: Insufficient permission. Put it right, then log in again."
+    )
+    state.resume(day.account.pk, by="operator", now=day.now)
+    assert state.reasons_off(day.account.pk) == {PauseReason.LOGIN}

@@ -1,6 +1,6 @@
 import pytest
 
-from trading.broker.kite.environment import EXCHANGE, PRODUCTION, SANDBOX, KiteEnvironment
+from trading.broker.kite.environment import EXCHANGE, PRODUCTION, SANDBOX, KiteEnvironment, rehearsal
 from trading.core.enums import OrderType
 
 
@@ -40,3 +40,22 @@ def test_an_address_that_cannot_be_right_is_refused(root_url, is_real_money, rea
             login_url="https://x",
             is_real_money=is_real_money,
         )
+
+
+def test_a_rehearsal_decides_as_real_money_does_and_stays_on_this_machine():
+    here = rehearsal("http://127.0.0.1:9000", "ws://127.0.0.1:9000")
+    assert (here.name, here.is_real_money, here.paces_frames) == ("rehearsal", True, True)
+    assert here.login_url == "http://127.0.0.1:9000/connect/login"
+
+
+@pytest.mark.parametrize(
+    ("root_url", "ticker_url"),
+    [
+        ("https://api.kite.trade", "wss://ws.kite.trade"),
+        ("http://127.0.0.1:9000", "wss://ws.kite.trade"),
+        ("http://127.0.0.1.example.com", "ws://127.0.0.1:9000"),
+    ],
+)
+def test_a_rehearsal_never_reaches_a_broker(root_url, ticker_url):
+    with pytest.raises(ValueError, match="stays on this machine"):
+        rehearsal(root_url, ticker_url)

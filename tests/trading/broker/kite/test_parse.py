@@ -284,3 +284,13 @@ def test_a_change_sends_only_what_changes():
 def test_a_margin_question_is_made_of_json_numbers():
     fields = parse.margin_fields(request())
     assert (fields["price"], fields["trigger_price"], fields["variety"]) == (26010.1, 0, "regular")
+
+
+def test_the_published_contract_note_is_read_to_the_last_place():
+    charges = [parse.note_charges_inr(row) for row in data("virtual_contract_note.json")]
+    assert charges[:2] == [Decimal("0.5826968"), Decimal("2.84811132")]
+
+
+def test_a_contract_note_without_charges_is_unreadable():
+    with pytest.raises(parse.UnreadableRow, match="INFY without charges"):
+        parse.note_charges_inr({"tradingsymbol": "INFY"})
