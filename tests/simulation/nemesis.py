@@ -148,6 +148,9 @@ class Nemesis:
     def _set_row_right(self) -> None:
         """The operator was called for it, sees that the row is right again and lets entries go on."""
         self.world.weather.odd_order_ids.clear()
+        self._let_go_on()
+
+    def _let_go_on(self) -> None:
         called = EntriesOff.objects.filter(account=self.world.account, lifted_at=None, why__contains=ODD_ROW)
         called.update(lifted_at=self.world.stage.now, lifted_by="operator")
 
@@ -261,6 +264,9 @@ class Nemesis:
     def resume(self) -> None:
         world = self.world
         world.oracle.resumed()
+        if not world.weather.odd_order_ids:
+            # What was read before the row was right may have been said after.
+            self._let_go_on()
         if not world.weather.token_dead:
             # Where the broker took no order of ours for want of a right, the console says: log in again.
             state.lift(world.account.pk, PauseReason.LOGIN, by="login", now=world.stage.now)
