@@ -17,7 +17,7 @@ from risk import state
 from trading import orders, trades
 from trading.broker.base import BrokerUnavailable
 from trading.core import order_states
-from trading.core.enums import PauseReason, Role
+from trading.core.enums import OrderStatus, PauseReason, Role
 from trading.core.order_ids import role_of_tag
 from trading.core.order_states import IllegalTransition
 from trading.core.values import FillReport, OrderReport
@@ -211,7 +211,9 @@ def _pk_of(report: OrderReport, ours: dict[str, int]) -> int | None:
 
 def _apply(desk: Desk, report: OrderReport, pk: int | None) -> list[int]:
     if pk is None:
-        if role_of_tag(report.tag) is not None:
+        # One that was refused is in the book as well, and holds nothing.
+        is_nothing = report.status is OrderStatus.REJECTED and not report.filled_quantity
+        if role_of_tag(report.tag) is not None and not is_nothing:
             _call_operator(desk, f"order {report.broker_order_id} has a tag of ours and no row: {report.tag}")
         return []
     try:

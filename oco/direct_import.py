@@ -12,6 +12,7 @@ from django.db.models import F
 
 from oco import books, groups
 from oco.groups import LiveGroup
+from oco.models import OcoGroup
 from oco.views import ExitPolicy
 from risk import state
 from trading import orders
@@ -64,11 +65,11 @@ def take_in(desk: Desk, journal: Path, policy: ExitPolicy) -> int:
                 continue
             mine = [group for group in live if _closes(line, group)]
             if not mine:
-                log.error("direct order %s closes no group of ours", line["client_order_id"])
+                _adopt_late(desk, line)
                 continue
             found = _group_of(mine, held, line["quantity"])
             _move_to(desk, found, mine, held, line["quantity"])
-            _adopt(desk, line, found)
+            _adopt(desk, line, found.row)
             held[found.row.pk] -= line["quantity"]
         for group in live:
             groups.ask_to_close(desk, group, ExitReason.OPERATOR)
@@ -120,13 +121,33 @@ def _move_to(
             held[one.row.pk] -= change
 
 
-def _adopt(desk: Desk, line: dict[str, Any], group: LiveGroup) -> None:
+def _adopt_late(desk: Desk, line: dict[str, Any]) -> None:
+    """Its position was closed meanwhile: what it executes turned that one round, and its group takes it back."""
+    newest = (
+        groups.of_session(desk)
+        .filter(
+            entry_order__exchange=line["exchange"],
+            entry_order__tradingsymbol=line["tradingsymbol"],
+            entry_order__product=line["product"],
+            side=Side(line["side"]).opposite,
+        )
+        .select_related("entry_order")
+        .order_by("-pk")
+        .first()
+    )
+    if newest is None:
+        log.error("direct order %s closes no group of ours", line["client_order_id"])
+        return
+    _adopt(desk, line, newest)
+
+
+def _adopt(desk: Desk, line: dict[str, Any], group: OcoGroup) -> None:
     orders.adopt(
         desk,
         _request(line),
         str(line.get("value", "")) if line.get("outcome") == "ACCEPTED" else "",
-        entry=group.row.entry_order,
-        group_number=group.row.number,
+        entry=group.entry_order,
+        group_number=group.number,
         why="sent while the database was away",
     )
 

@@ -1,6 +1,7 @@
 """Closing from the broker's books alone: what `flatten --direct` and the dead man do when no row can be read."""
 
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -12,11 +13,13 @@ import pytest
 from oco.dead_man import DeadMan
 from oco.direct import DirectFlatten, Exposure, closing_price, exposures
 from oco.direct_import import BrokenJournal, is_waiting, take_in
+from oco.models import OcoGroup
 from oco.views import ExitPolicy
 from risk import halt, state
 from tests.days.broker import Trouble
 from tests.days.desk import Day
-from trading.core.enums import ExitReason, GroupState, PauseReason, Role, Side
+from trading.core.enums import ExitReason, GroupState, OrderStatus, PauseReason, Role, Side
+from trading.models import Order
 
 pytestmark = pytest.mark.django_db
 
@@ -232,6 +235,43 @@ def test_an_entry_that_filled_while_nobody_looked_is_known_before_its_closing_is
     (group,) = day.groups()
     assert (group.state, group.exit_reason, group.taken_by_others_quantity) == ("CLOSED", "OPERATOR", 0)
     assert [order.status for order in day.orders(Role.EXIT)] == ["FILLED"]
+
+
+def test_what_was_sent_directly_for_a_position_that_had_closed_is_taken_back(tmp_path):
+    """The stop executed in the same moment: without a group the order was a stranger and its units stayed."""
+    day = Day.opens()
+    day.enters()
+    journal = tmp_path / "exits.jsonl"
+    lose_stops(day)
+    assert direct(day, journal).run()
+    (row,) = day.orders(Role.STOP)
+    Order.objects.filter(pk=row.pk).update(status=OrderStatus.FILLED, filled_quantity=75)
+    OcoGroup.objects.update(
+        state=GroupState.CLOSED, closed_at=day.now, exited_quantity=75, exit_reason="STOP"
+    )
+    assert take_in(day.desk, journal, ExitPolicy()) == 1
+    (adopted,) = day.orders(Role.EXIT)
+    assert (adopted.entry_id, adopted.group_number) == (row.entry_id, 1)
+    day.run_for(3)
+    # Open again and judged: 75 too many by its own orders, which the broker's positions bear out or not.
+    (group,) = day.groups()
+    assert (group.closed_at, group.problem[:32]) == (None, "75 units more were exited than e")
+
+
+def test_a_refused_order_of_ours_without_a_row_calls_nobody(tmp_path):
+    day = Day.opens()
+    day.enters()
+    refused = replace(
+        day.broker.paper.order_reports()[0],
+        broker_order_id="9", status=OrderStatus.REJECTED, filled_quantity=0, tag="X" + "0" * 19, tags=(),
+    )  # fmt: skip
+    read = day.broker.paper.order_reports
+    day.broker.paper.order_reports = lambda: [*read(), refused]
+    day.run_for(20)
+    assert state.reasons_off(day.account.pk) == frozenset()
+    day.broker.paper.order_reports = lambda: [*read(), replace(refused, status=OrderStatus.CANCELED)]
+    day.run_for(20)
+    assert state.reasons_off(day.account.pk) == {PauseReason.RECONCILIATION}
 
 
 def test_a_line_cut_off_by_a_crash_is_left_out_and_a_broken_one_before_it_is_named(tmp_path):

@@ -288,16 +288,11 @@ def margin_fields(request: OrderRequest) -> dict[str, Any]:
 def note_fields(report: OrderReport) -> dict[str, Any]:
     """One executed order of a /charges/orders question: the virtual contract note."""
     return {
-        "order_id": report.broker_order_id,
-        "exchange": report.exchange.value,
-        "tradingsymbol": report.tradingsymbol,
-        "transaction_type": report.side.value,
-        "variety": "regular",
-        "product": report.product,
-        "order_type": report.order_type,
-        "quantity": report.filled_quantity,
+        "order_id": report.broker_order_id, "exchange": report.exchange.value, "tradingsymbol": report.tradingsymbol,
+        "transaction_type": report.side.value, "variety": "regular", "product": report.product,
+        "order_type": report.order_type, "quantity": report.filled_quantity,
         "average_price": json.loads(str(report.average_price)),
-    }
+    }  # fmt: skip
 
 
 def note_charges_inr(row: Row) -> Decimal:
