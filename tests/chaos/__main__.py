@@ -3,6 +3,7 @@
 import argparse
 import os
 import shutil
+import signal
 import sys
 import tempfile
 
@@ -44,6 +45,9 @@ def main() -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Ended early it still takes its whole system with it; a shell's background job is started deaf to Ctrl-C.
+        signal.signal(number, signal.default_int_handler)
     django.setup()
     from tests.chaos import run
 
