@@ -35,7 +35,7 @@ def page(
     parts = [
         "# Reliability",
         f"Commit `{commit or 'unknown'}`, Python {platform.python_version()}. Seeds {start} to {last}; each is "
-        "30 market minutes with faults, then 6 in a healed world, judged by the venue's own orders and executions "
+        "24 market minutes with faults, then 6 in a healed world, judged by the venue's own orders and executions "
         "after each event.",
         _figures(sheet, caught, len(mutants)),
         "## Replay",
