@@ -40,8 +40,8 @@ log = logging.getLogger(__name__)
 
 #: while something is unsettled the pass looks again after this long
 SOON = timedelta(milliseconds=250)
-#: more orders than this are read as one whole book: a flatten of many positions is one call, not one each
-ONE_BY_ONE = 2
+#: more orders than this are read as one whole book: one call tells of all, where a slow broker makes each one dear
+ONE_BY_ONE = 1
 #: what the books said is acted on for so long, machine time
 KNOWLEDGE_LASTS = timedelta(seconds=3)
 #: a limit that was changed is seen here after so long, machine time; entries ask for it themselves each time

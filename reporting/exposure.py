@@ -30,6 +30,8 @@ class _Walk:
     entered: Counter[Instrument] = field(default_factory=Counter)
     risk_inr: dict[Instrument, Decimal] = field(default_factory=dict)
     coming: Counter[Instrument] = field(default_factory=Counter)
+    #: the way the entries since the last flat went, as a sign
+    way: Counter[Instrument] = field(default_factory=Counter)
     round_trips: int = 0
 
     @property
@@ -43,7 +45,8 @@ class _Walk:
             (
                 risk * abs(self.held[one]) / self.entered[one]
                 for one, risk in self.risk_inr.items()
-                if self.held[one]
+                # What an exit turned round has no stop of that entry's: it is another invariant's matter.
+                if self.held[one] * self.way[one] > 0
             ),
             Decimal(0),
         )
@@ -54,6 +57,7 @@ class _Walk:
         if order.role is Role.ENTRY and not self.held[instrument]:
             self.round_trips += 1
             self.entered[instrument], self.risk_inr[instrument] = 0, Decimal(0)
+            self.way[instrument] = fill.side.sign
         self.held[instrument] += fill.side.sign * fill.quantity
         if order.role is Role.ENTRY and order.signal_stop_price is not None:
             self.entered[instrument] += fill.quantity

@@ -18,7 +18,7 @@ REWARD_RISK = 2.0
 TOO_WIDE = 0.15
 WIDE_SHARE = 0.009
 #: how many minutes have a setup while there is trouble; when all is well again every instrument has one at these
-SETUPS = 8
+SETUPS = 9
 HEALED_SETUPS = (MINUTES + 1, MINUTES + 3)
 
 

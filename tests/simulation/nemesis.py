@@ -56,6 +56,8 @@ class Nemesis:
         if not world.is_healthy:
             for _ in range(3):
                 self._some_time(self._promise)
+            for minute in range(1, paths.MINUTES):
+                world.stage.at(paths.OPENS + timedelta(minutes=minute), self._log_in_where_asked)
         for _ in range(rates.bursts):
             self._some_time(self._burst)
         for _ in range(rates.stopped):
@@ -95,6 +97,14 @@ class Nemesis:
             world.stage.after(2.0, self._promise)
             return
         world.weather.coming.append(self.stream.choice(PROMISED))
+        world.stage.after(20.0, self._keep_the_promise)
+
+    def _keep_the_promise(self) -> None:
+        """The position may have been gone when it struck: another one, until one has hit while something was open."""
+        world = self.world
+        is_in_time = world.stage.now < paths.OPENS + timedelta(minutes=paths.MINUTES - 3)
+        if is_in_time and not world.happened.while_open.total():
+            self._promise()
 
     def _burst(self) -> None:
         span_s = self.stream.uniform(0.5, 5)
@@ -125,6 +135,12 @@ class Nemesis:
         world.refused_for(span_s)
         self._note(Fault.TOKEN, span_s + 8)
         world.stage.after(span_s, self._log_in)
+
+    def _log_in_where_asked(self) -> None:
+        """Where the broker took no order of ours for want of a right, the console says: log in again."""
+        if not self.world.weather.token_dead:
+            now = self.world.stage.now
+            state.lift_own(self.world.account.pk, PauseReason.LOGIN, by="orders", now=now)
 
     def _log_in(self) -> None:
         self.world.weather.token_dead = False
@@ -267,8 +283,6 @@ class Nemesis:
         if not world.weather.odd_order_ids:
             # What was read before the row was right may have been said after.
             self._let_go_on()
-        if not world.weather.token_dead:
-            # Where the broker took no order of ours for want of a right, the console says: log in again.
-            state.lift(world.account.pk, PauseReason.LOGIN, by="login", now=world.stage.now)
+        self._log_in_where_asked()
         left = state.resume(world.account.pk, by="operator", now=world.stage.now)
         world.trace(f"operator: resume; still off: {', '.join(sorted(left)) or 'nothing'}")
