@@ -6,7 +6,7 @@ from typing import Final
 from django.conf import settings
 from django.db import transaction
 
-from aitrapp_site import stand_in, wiring
+from aitrapp_site import kite_token, stand_in, wiring
 from aitrapp_site.clocks import MachineClocks
 from aitrapp_site.web_clocks import WebClocks
 from oco import flatten as kill_switch
@@ -84,7 +84,8 @@ def _asked(account: Account, phrase: str, accept: str, *, may_go_live: bool) -> 
 
 def real_books(account: Account, clocks: MachineClocks) -> tuple[str, ...]:
     """What stands at the broker before the first order of ours: positions and orders that nobody here would watch."""
-    broker = wiring.broker_at(wiring.place(), clocks)
+    where = wiring.place()
+    broker = wiring.broker_with(where, kite_token.of_account(account.pk, where.name), clocks)
     try:
         held = [one for one in broker.position_reports() if one.quantity]
         working = [one for one in broker.order_reports() if one.status in order_states.OPEN]

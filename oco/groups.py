@@ -269,10 +269,11 @@ def note_protection(desk: Desk, group: LiveGroup, *, feed_is_fresh: bool) -> boo
     elif not covered and row.unprotected_since is None:
         changed["unprotected_since"] = now
     if row.state == GroupState.OPENING and covered and view.position_quantity > 0 and feed_is_fresh:
-        row.legs.filter(kind=LegKind.STOP).update(state=LegState.RESTING)
         changed |= {"state": GroupState.ARMED, "armed_at": row.armed_at or desk.clocks.market_now()}
     if changed:
         write(desk, row, **changed)
+    if "armed_at" in changed:
+        row.legs.filter(kind=LegKind.STOP).update(state=LegState.RESTING)
     return bool(changed)
 
 

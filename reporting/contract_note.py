@@ -1,16 +1,14 @@
 """Our charges beside the broker's own: each evening, order by order, against its virtual contract note."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Final, Protocol
 
-from trading.core import charges
-from trading.core.enums import Exchange, Side
+from trading import trades
 from trading.core.values import OrderReport
-from trading.market import instruments
-from trading.models import Fill, VenueSession
+from trading.models import Trade, VenueSession
 
 #: the note is made of an average price with four places, ours of the executions
 TOLERANCE_INR: Final = Decimal("0.05")
@@ -36,7 +34,11 @@ class Compared:
 
 def compare(session: VenueSession, trading_date: date, broker: ChargesBook) -> Compared:
     """Compare every order of ours that was executed. Raises BrokerUnavailable or SessionExpired."""
-    ours = dict(_our_charges(session, trading_date))
+    ours = {
+        broker_order_id: cost.total_inr
+        for trade in Trade.objects.filter(session=session, trading_date=trading_date)
+        for broker_order_id, cost in trades.charges_by_order(trade).items()
+    }
     executed = [one for one in broker.order_reports() if one.broker_order_id in ours and one.filled_quantity]
     notes = broker.charges_inr(executed)
     found = []
@@ -52,21 +54,3 @@ def compare(session: VenueSession, trading_date: date, broker: ChargesBook) -> C
         note_inr=sum(notes, Decimal(0)),
         differences=tuple(found),
     )
-
-
-def _our_charges(session: VenueSession, trading_date: date) -> Iterable[tuple[str, Decimal]]:
-    """Broker order id and rupees, from the executions that are told."""
-    values: dict[str, tuple[Fill, Decimal]] = {}
-    for fill in Fill.objects.filter(session=session, trading_date=trading_date).select_related("order"):
-        _, before = values.get(fill.broker_order_id, (fill, Decimal(0)))
-        values[fill.broker_order_id] = (fill, before + fill.quantity * fill.price)
-    for broker_order_id, (fill, value) in values.items():
-        spec = instruments.spec_of(fill.exchange, fill.order.tradingsymbol, trading_date)
-        cost = charges.charges_of_value(
-            charges.segment_of(spec),
-            Side(fill.side),
-            value,
-            trade_date=trading_date,
-            exchange=Exchange(fill.exchange),
-        )
-        yield broker_order_id, cost.total_inr

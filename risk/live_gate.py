@@ -12,6 +12,8 @@ from trading.models import Account
 
 PHRASE = "CONFIRM LIVE TRADING"
 DAYS_NEEDED = 3
+#: the place that plays PRODUCTION, and the one account that may be LIVE there
+REHEARSAL = "rehearsal"
 #: only days on live prices count
 REAL_MARKET = "kite"
 
@@ -52,6 +54,9 @@ def missing(account: Account, asked: Asked) -> tuple[str, ...]:
         found.append(
             f"This program sends its orders to the {asked.place}: start it with KITE_ENVIRONMENT=production."
         )
+    if asked.place == REHEARSAL and account.name != REHEARSAL:
+        # What is shown at a loopback address (login, books, probe) must not make an account LIVE that trades elsewhere.
+        found.append(f"A rehearsal is for an account of that name: start it with ACCOUNT_NAME={REHEARSAL}.")
     if asked.logged_in_on != asked.today:
         found.append("There is no Kite login of today.")
     elif not asked.is_probed:

@@ -9,7 +9,7 @@ from django.db.models import F, QuerySet, Sum
 
 from trading.core import charges, order_states
 from trading.core.enums import Exchange, Role, Side
-from trading.core.values import FillReport
+from trading.core.values import Charges, FillReport
 from trading.desk import Desk
 from trading.market import instruments
 from trading.models import Decision, Fill, Order, Trade
@@ -153,17 +153,24 @@ def price_result(trade: Trade) -> None:
 
 def charges_of_fills(trade: Trade) -> Decimal:
     """Rupees of charges on what a trade has executed so far, order by order."""
+    return charges.sum_charges(charges_by_order(trade).values()).total_inr
+
+
+def charges_by_order(trade: Trade) -> dict[str, Charges]:
+    """Broker order id → charges of what that order of a trade has executed so far."""
     exchange = Exchange(trade.exchange)
     segment = charges.segment_of(instruments.spec_of(trade.exchange, trade.tradingsymbol, trade.trading_date))
-    values: dict[tuple[int, str], Decimal] = {}
-    for order_id, side, quantity, price in trade.fills.values_list("order_id", "side", "quantity", "price"):
-        key = (order_id, side)
+    values: dict[tuple[str, str], Decimal] = {}
+    fills = trade.fills.values_list("broker_order_id", "side", "quantity", "price")
+    for broker_order_id, side, quantity, price in fills:
+        key = (broker_order_id, side)
         values[key] = values.get(key, Decimal(0)) + quantity * price
-    notes = (
-        charges.charges_of_value(segment, Side(side), value, trade_date=trade.trading_date, exchange=exchange)
-        for (_, side), value in values.items()
-    )
-    return charges.sum_charges(notes).total_inr
+    return {
+        broker_order_id: charges.charges_of_value(
+            segment, Side(side), value, trade_date=trade.trading_date, exchange=exchange
+        )
+        for (broker_order_id, side), value in values.items()
+    }
 
 
 def _untold(desk: Desk) -> QuerySet[Order]:

@@ -181,6 +181,7 @@ def test_days_that_do_not_count_are_named(chain, made, said):
         ({"logged_in_on": None}, "Kite login"),
         ({"logged_in_on": DAY.replace(day=22)}, "Kite login"),
         ({"is_probed": False}, "one-share probe"),
+        ({"place": "rehearsal"}, "start it with ACCOUNT_NAME=rehearsal"),
         ({"is_real_money": False, "place": "exchange"}, "start it with KITE_ENVIRONMENT=production"),
         ({"books": ("The broker holds positions: INFY +5.",)}, "INFY +5"),
         ({"alarms": ("Entries are off (feed): nothing was heard.",)}, "nothing was heard"),
