@@ -17,10 +17,10 @@ from oco import exits, groups, plan
 from oco.groups import LiveGroup
 from oco.models import Flatten
 from risk import state
-from trading import account, lease, orders
+from trading import account, changes, lease, orders
 from trading.core import order_states
 from trading.core.clocks import Clocks
-from trading.core.enums import ExitReason, FlattenState, OrderStatus, PauseReason, Role
+from trading.core.enums import ExitReason, FlattenState, OrderStatus, PauseReason
 from trading.desk import Desk
 from trading.lease import FenceLost
 from trading.models import Account, Order, VenueSession
@@ -99,7 +99,7 @@ def begin(desk: Desk, row: Flatten, live: Sequence[LiveGroup]) -> None:
     """Cancel working entries and mark the groups to close; the plan turns the marks into orders. Safe to repeat."""
     with transaction.atomic():
         _mark(desk, row, live)
-    entries = [order for order in _entries_coming(desk, row) if not orders.cancel_is_open(desk, order)]
+    entries = [order for order in _entries_coming(desk, row) if not changes.cancel_is_open(desk, order)]
     exits.cancel_entries(desk, entries)
 
 
@@ -128,7 +128,7 @@ def stop_late(
         if reason := late.get(group.row.entry_order.client_order_id):
             groups.ask_to_close(desk, group, reason)
     came = [order for order in waiting if order.client_order_id in late and order.status in order_states.OPEN]
-    exits.cancel_entries(desk, [order for order in came if not orders.cancel_is_open(desk, order)])
+    exits.cancel_entries(desk, [order for order in came if not changes.cancel_is_open(desk, order)])
 
 
 def conclude(desk: Desk, row: Flatten, live: Sequence[LiveGroup]) -> bool:
@@ -173,7 +173,7 @@ def _covers(row: Flatten, tradingsymbol: str) -> bool:
 
 def _entries_coming(desk: Desk, row: Flatten) -> list[Order]:
     """Entries of this flatten's scope that may still fill. LOST ones are watched, not waited for."""
-    waiting = orders.unresolved(desk).filter(role=Role.ENTRY).exclude(status=OrderStatus.LOST)
+    waiting = orders.unresolved_entries(desk).exclude(status=OrderStatus.LOST)
     return [order for order in waiting if _covers(row, order.tradingsymbol)]
 
 

@@ -223,7 +223,7 @@ def _of_books(account_id: int, session_id: int) -> QuerySet[OcoGroup]:
 @lru_cache(maxsize=16)
 def _live_of_books(account_id: int, session_id: int) -> QuerySet[OcoGroup]:
     open_ones = _of_books(account_id, session_id).filter(closed_at=None)
-    return open_ones.select_related("entry_order__decision__signal", "trade").order_by("pk")
+    return open_ones.select_related("entry_order__decision", "trade").order_by("pk")
 
 
 def changing(live: Iterable[LiveGroup]) -> set[int]:

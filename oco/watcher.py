@@ -24,11 +24,11 @@ from oco.reconciliation import Reconciler
 from oco.views import ExitPolicy, FinishGroup, MarketView
 from risk import state
 from risk.limits import Limits
-from trading import account, orders
+from trading import account, changes, orders
 from trading.account import DayBook
 from trading.broker.base import BrokerError
 from trading.core import order_states
-from trading.core.enums import ExitReason, GroupState, Role
+from trading.core.enums import ExitReason, GroupState
 from trading.core.market_state import MarketState
 from trading.core.sizing import risk_budget_inr
 from trading.core.values import Quote
@@ -166,7 +166,7 @@ class OrderWatcher:
         if self._read_at is not None and now - self._read_at < self.rows_last:
             return
         self.live = groups.live(self.desk, self.policy)
-        self._entries = list(orders.unresolved(self.desk).filter(role=Role.ENTRY))
+        self._entries = list(orders.unresolved_entries(self.desk))
         self._follow_new_entries(now)
         self._flattens, self._late = flatten.standing(self.desk)
         if self.live and (self._limits_at is None or now - self._limits_at >= LIMITS_LAST):
@@ -321,7 +321,7 @@ class OrderWatcher:
             came_late = order.accepted_at - order.asked_at >= self.entry_rests
             rested = now - order.accepted_at >= self.entry_rests
             is_over = came_late or rested or order.pk in closing
-            if not is_over or orders.cancel_is_open(self.desk, order):
+            if not is_over or changes.cancel_is_open(self.desk, order):
                 continue
             try:
                 orders.cancel(self.desk, order)

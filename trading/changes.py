@@ -1,4 +1,4 @@
-"""Modifications and the broker's book: what it accepted is done only when the book shows it."""
+"""Modifications, cancels and the broker's book: what it accepted is done only when the book shows it."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -8,10 +8,13 @@ from django.db.models import Q
 from trading.core import order_states
 from trading.core.enums import CommandKind, CommandOutcome, OrderStatus, OrderType
 from trading.core.values import OrderReport
+from trading.desk import Desk
 from trading.models import Order
 
 #: a change the broker accepted but its book still does not show after this long was refused by the exchange
 CHANGE_SHOWS_WITHIN = timedelta(seconds=3)
+#: a cancel that was refused is asked for again after so long
+REFUSED_AGAIN = timedelta(seconds=0.5)
 
 
 def settle(order: Order, report: OrderReport, now: datetime, machine_now: datetime) -> bool:
@@ -46,3 +49,14 @@ def _shows(report: OrderReport, arguments: dict[str, str]) -> bool:
     # A LIMIT row may keep or drop its old trigger: the trigger only says something while the order is a stop.
     prices = ("price", "trigger_price") if report.order_type == OrderType.SL else ("price",)
     return all(getattr(report, name) == Decimal(arguments[name]) for name in prices if name in arguments)
+
+
+def cancel_is_open(desk: Desk, order: Order) -> bool:
+    """Whether a cancel was asked for that the book may still answer, or that was refused just now.
+
+    One that was lost or refused is asked for again, after a while.
+    """
+    now = desk.clocks.machine_now()
+    asked = order.commands.filter(kind=CommandKind.CANCEL).exclude(outcome=CommandOutcome.EXPIRED)
+    answered = Q(intent_machine_at__gt=now - CHANGE_SHOWS_WITHIN) & ~Q(outcome=CommandOutcome.REFUSED)
+    return asked.filter(answered | Q(intent_machine_at__gt=now - REFUSED_AGAIN)).exists()

@@ -23,7 +23,6 @@ from trading.sending import Answer
 AVERAGE = Decimal("0.0001")  #: the places an average is kept to
 #: a call has ended by then, and its outcome is written
 ANSWERED_WITHIN = timedelta(seconds=15)
-REFUSED_AGAIN = timedelta(seconds=0.5)  #: a cancel that was refused is asked for again after so long
 #: an entry whose outcome is unknown keeps its capital and slot this long, then it is LOST (and still watched)
 UNKNOWN_ENTRY_UNTIL = timedelta(seconds=120)
 
@@ -57,9 +56,15 @@ def spoken_of(desk: Desk, report: OrderReport) -> QuerySet[Order]:
     )
 
 
-def unresolved(desk: Desk) -> QuerySet[Order]:
-    """Orders that may still change: in flight, open, or LOST (which stays watched until the day ends)."""
-    return of_session(desk).filter(status__in=[*order_states.OPEN, *order_states.IN_FLIGHT, OrderStatus.LOST])
+def unresolved_entries(desk: Desk) -> QuerySet[Order]:
+    """Entries that may still change: in flight, open, or LOST (which stays watched until the day ends)."""
+    return _unresolved_of_books(desk.account.pk, desk.session.pk, desk.trading_date).all()
+
+
+@lru_cache(maxsize=16)
+def _unresolved_of_books(account_id: int, session_id: int, trading_date: date) -> QuerySet[Order]:
+    may_change = [*order_states.OPEN, *order_states.IN_FLIGHT, OrderStatus.LOST]
+    return _of_books(account_id, session_id, trading_date).filter(status__in=may_change, role=Role.ENTRY)
 
 
 def submit(
@@ -126,17 +131,6 @@ def cancel(desk: Desk, order: Order, *, purpose: str = "cancel") -> Command:
         command = _intend(desk, order, CommandKind.CANCEL, purpose)
     _carry_out(desk, command, lambda: desk.broker.cancel(order.broker_order_id), intent_s=intent_s)
     return command
-
-
-def cancel_is_open(desk: Desk, order: Order) -> bool:
-    """Whether a cancel was asked for that the book may still answer, or that was refused just now.
-
-    One that was lost or refused is asked for again, after a while.
-    """
-    now = desk.clocks.machine_now()
-    asked = order.commands.filter(kind=CommandKind.CANCEL).exclude(outcome=CommandOutcome.EXPIRED)
-    answered = Q(intent_machine_at__gt=now - changes.CHANGE_SHOWS_WITHIN) & ~Q(outcome=CommandOutcome.REFUSED)
-    return asked.filter(answered | Q(intent_machine_at__gt=now - REFUSED_AGAIN)).exists()
 
 
 def apply_report(desk: Desk, order_id: int, report: OrderReport) -> bool:

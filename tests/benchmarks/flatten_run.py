@@ -28,7 +28,7 @@ from risk import state  # noqa: E402
 from trading import decisions, lease, looping, orders, signals  # noqa: E402
 from trading.broker.base import BrokerUnavailable  # noqa: E402
 from trading.broker.kite.client import KiteBroker  # noqa: E402
-from trading.core.enums import GroupState, Loop, RiskReason, Role, Side  # noqa: E402
+from trading.core.enums import GroupState, Loop, RiskReason, Side  # noqa: E402
 from trading.core.money import to_inr  # noqa: E402
 from trading.core.values import InstrumentSpec, Score, Setup  # noqa: E402
 from trading.decisions import Market  # noqa: E402
@@ -166,7 +166,7 @@ def _fill_up(work: StrategyWork, positions: int) -> bool:
     account = work.desk.account
     work.run_pass([])
     trades = Trade.objects.filter(account=account, closed_at=None)
-    waiting = orders.unresolved(work.desk).filter(role=Role.ENTRY)
+    waiting = orders.unresolved_entries(work.desk)
     taken = {
         *trades.values_list("tradingsymbol", flat=True),
         *waiting.values_list("tradingsymbol", flat=True),

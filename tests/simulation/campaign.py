@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: of so many seeds one is run twice and must come out the same, and one is run without any fault
 TWICE_EVERY: Final = 100
+#: memory that a campaign's databases may fill, journal included
+ROOM_BYTES: Final = 4 * 2**30
 HEALTHY_EVERY: Final = 20
 MINUTES_A_SEED: Final = 30
 MINIMUM_FAULTS: Final = 3
@@ -131,6 +133,8 @@ def jobs_of(start: int, count: int) -> list[Job]:
 
 def play(job: Job) -> Answer:
     """Run one seed in this process, whose database is ready."""
+    import gc
+
     from tests.simulation import mutants
     from tests.simulation.rates import Rates
     from tests.simulation.world import World
@@ -146,6 +150,7 @@ def play(job: Job) -> Answer:
         if job.is_twice and world().run().digest != result.digest:
             again = ("", "DIGEST", "the same seed came out otherwise the second time")
             result = replace(result, violations=(*result.violations, again))
+    gc.collect()
     return Answer(job, result, first.log.lines)
 
 
@@ -160,6 +165,8 @@ class Lane:
         self._begin()
 
     def submit(self, job: Job) -> Future[Answer]:
+        """Play a seed when the database is there. Raises what went wrong with that."""
+        self._ready.result()
         return self._pool.submit(play, job)
 
     def renew(self) -> None:
@@ -167,16 +174,20 @@ class Lane:
             os.kill(self._pid.result(), signal.SIGKILL)
         self.end()
         self._begin()
+        self.make_database()
 
     def end(self) -> None:
         self._pool.shutdown(cancel_futures=True)
+
+    def make_database(self) -> None:
+        """To be called when the server runs; not waited for: lanes get ready side by side."""
+        self._ready = self._pool.submit(_make_database)
 
     def _begin(self) -> None:
         self._begun += 1
         environment = self._environment | {"DATABASE_URL": self._url_of(f"{self._name}_{self._begun}")}
         context = get_context("spawn")
-        self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=_prepare, initargs=(environment,))
-        # Not waited for here: lanes get ready side by side.
+        self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=_load, initargs=(environment,))
         self._pid = self._pool.submit(os.getpid)
 
 
@@ -186,19 +197,31 @@ def lanes(count: int) -> Iterator[list[Lane]]:
     from aitrapp_site import embedded
     from aitrapp_site.server_folders import folders_of
 
-    data_dir = Path(tempfile.mkdtemp(prefix="aitrapp-simulation-", dir="/tmp"))
+    data_dir = Path(tempfile.mkdtemp(prefix="aitrapp-simulation-", dir=_fastest_dir()))
     data_dir.chmod(0o755)
     environment = {"AITRAPP_VAR_DIR": str(data_dir), "AITRAPP_LOG_DIR": str(data_dir / "logs")}
+    url_of = folders_of(data_dir).database_url_of
+    # They load the program while the servers start.
+    made = [Lane(environment, url_of, f"simulation_{number}") for number in range(1, count + 1)]
     try:
         with embedded.use_servers(data_dir, throwaway=True):
-            url_of = folders_of(data_dir).database_url_of
-            made = [Lane(environment, url_of, f"simulation_{number}") for number in range(1, count + 1)]
+            for lane in made:
+                lane.make_database()
             yield made
             for lane in made:
                 lane.end()
         embedded.wait_until_stopped(data_dir, timeout_s=20)
     finally:
         shutil.rmtree(data_dir, ignore_errors=True)
+
+
+def _fastest_dir() -> str:
+    """Where a database that nobody keeps lives best: in memory, where there is enough; emptying its tables is the
+    dearest statement of a seed on a disk.
+    """
+    shared = Path("/dev/shm")
+    has_room = shared.is_dir() and os.access(shared, os.W_OK) and shutil.disk_usage(shared).free > ROOM_BYTES
+    return str(shared) if has_room else "/tmp"
 
 
 def run(jobs: Sequence[Job], among: Sequence[Lane]) -> Iterator[Answer]:
@@ -321,8 +344,8 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _prepare(environment: dict[str, str]) -> None:
-    """In a fresh process: its own database, up to date."""
+def _load(environment: dict[str, str]) -> None:
+    """In a fresh process: the program, which needs no server yet."""
     import gc
     import logging
 
@@ -332,20 +355,26 @@ def _prepare(environment: dict[str, str]) -> None:
     os.environ.update(environment)
     os.environ["DJANGO_SETTINGS_MODULE"] = "aitrapp_site.settings"
     import django
-    import psycopg
 
-    url, _, name = environment["DATABASE_URL"].partition("?")[0].rpartition("/")
-    query = environment["DATABASE_URL"].partition("?")[2]
-    with psycopg.connect(f"{url}/postgres?{query}", autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
     django.setup()
+    import tests.simulation.world  # noqa: F401  # loaded here, where it costs no seed its time
+
+    logging.disable(logging.CRITICAL)
+    # What is loaded by now stays, and a seed's own litter is swept after it.
+    gc.freeze()
+    gc.disable()
+
+
+def _make_database() -> None:
+    """The database of this process, up to date."""
+    import psycopg
     from django.core.management import call_command
 
     from tests.simulation.database import prepare_statements
 
+    url, _, name = os.environ["DATABASE_URL"].partition("?")[0].rpartition("/")
+    query = os.environ["DATABASE_URL"].partition("?")[2]
+    with psycopg.connect(f"{url}/postgres?{query}", autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
     call_command("migrate", verbosity=0)
     prepare_statements()
-    logging.disable(logging.CRITICAL)
-    # What is loaded by now stays: the collector need not walk it a few hundred times a seed.
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 20)

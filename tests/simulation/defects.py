@@ -13,7 +13,7 @@ from oco import exits, flatten, plan
 from oco.views import CancelExit, PlaceExit, RestStop, TakeTarget
 from risk import state
 from risk.check import Approved
-from trading import orders, sending
+from trading import changes, orders, sending
 from trading.broker.base import OutcomeUnknown
 from trading.core import order_ids, order_states
 from trading.core.enums import (
@@ -83,7 +83,7 @@ def retry(real: Any) -> Any:
 
 def send_again_after_restart(real: Any) -> Any:
     def settle(desk: Any) -> int:
-        hanging = orders.unresolved(desk).filter(status=OrderStatus.SUBMITTED)
+        hanging = orders.of_session(desk).filter(status=OrderStatus.SUBMITTED)
         for order in hanging:
             request = _request_of(order)
             sending.carry_out(
@@ -172,7 +172,7 @@ def _targets(desk: Any) -> Any:
 
 def _cancel_target(desk: Any, entry_id: int, number: int) -> None:
     for order in _targets(desk).filter(entry=entry_id, group_number=number):
-        if not orders.cancel_is_open(desk, order):
+        if not changes.cancel_is_open(desk, order):
             orders.cancel(desk, order)
 
 

@@ -1,5 +1,6 @@
 """Who plans a seed's troubles that are not tied to a call, and the operator who answers some of them."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -90,13 +91,13 @@ class Nemesis:
     def _note(self, fault: Fault, lasts_s: float) -> None:
         self.world.note(fault, lasts_s)
 
-    def _promise(self) -> None:
+    def _promise(self, among: Sequence[Fault] = PROMISED, look_every_s: float = 2.0) -> None:
         """One promised fault: at once if a position is open, else as soon as one is."""
         world = self.world
         if not world.oracle.is_open and world.stage.now < paths.OPENS + timedelta(minutes=paths.MINUTES - 3):
-            world.stage.after(2.0, self._promise)
+            world.stage.after(look_every_s, lambda: self._promise(among, look_every_s))
             return
-        world.weather.coming.append(self.stream.choice(PROMISED))
+        world.weather.coming.append(self.stream.choice(among))
         world.stage.after(20.0, self._keep_the_promise)
 
     def _keep_the_promise(self) -> None:
@@ -104,7 +105,8 @@ class Nemesis:
         world = self.world
         is_in_time = world.stage.now < paths.OPENS + timedelta(minutes=paths.MINUTES - 3)
         if is_in_time and not world.happened.while_open.total():
-            self._promise()
+            # A crash needs no call of the right kind: whoever commits next ends.
+            self._promise((Fault.CRASH,), 0.5)
 
     def _burst(self) -> None:
         span_s = self.stream.uniform(0.5, 5)

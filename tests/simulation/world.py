@@ -122,7 +122,7 @@ class World:
         self.stage.world_next = self.venue.next_event_at
         self.stage.world_step = self._venue_acts
         self.sessions = [ordinary_session(paths.DAY, spec) for spec in self.path.specs]
-        self.strategy = PlannedIdea(seed, self.path.specs)
+        self.strategy = PlannedIdea(seed, self.path.specs, self._entries_filled)
         self.strategist = StrategyProcess(self)
         self.watcher = WatcherProcess(self)
         self.nemesis = Nemesis(self)
@@ -355,6 +355,10 @@ class World:
         self.nemesis.close_what_is_the_users()
         self.nemesis.resume()
 
+    def _entries_filled(self) -> int:
+        orders = self.venue.orders.values()
+        return sum(role_of_tag(order.tag) == "ENTRY" and order.filled > 0 for order in orders)
+
     def _end(self) -> None:
         self.is_over = True
         self.oracle.end()
@@ -367,9 +371,6 @@ class World:
         for row in Order.objects.filter(session=self.session).order_by("pk"):
             self.log.add(f"{row.tag} {row.status} {row.filled_quantity} {row.average_price}")
         self.log.add(self.venue.digest())
-        entries = sum(
-            role_of_tag(order.tag) == "ENTRY" and order.filled > 0 for order in self.venue.orders.values()
-        )
         return SeedResult(
             seed=self.seed,
             violations=tuple(
@@ -380,7 +381,7 @@ class World:
                 fault.value: count for fault, count in sorted(self.happened.while_open.items())
             },
             crashes=self.happened.by_kind[Fault.CRASH],
-            entries=entries,
+            entries=self._entries_filled(),
             entry_fills=self.oracle.entry_fills,
             exit_fills=self.oracle.exit_fills,
             trades=Trade.objects.filter(session=self.session).count(),

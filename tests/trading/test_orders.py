@@ -240,4 +240,4 @@ def test_an_unknown_order_is_lost_after_two_minutes_and_two_books_and_never_reje
     assert orders.note_absence(day.desk, order) == OrderStatus.UNKNOWN
     day.replayed.clocks.move_to(order.asked_at + timedelta(seconds=121))
     assert orders.note_absence(day.desk, order) == OrderStatus.LOST
-    assert order in orders.unresolved(day.desk)
+    assert order in orders.unresolved_entries(day.desk)
