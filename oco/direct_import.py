@@ -72,7 +72,7 @@ def take_in(desk: Desk, journal: Path, policy: ExitPolicy) -> int:
             _adopt(desk, line, found.row)
             held[found.row.pk] -= line["quantity"]
         for group in live:
-            groups.ask_to_close(desk, group, ExitReason.OPERATOR)
+            groups.ask_to_close(desk, [group], ExitReason.OPERATOR)
     taken.rename(journal.with_name(f"{journal.stem}-{now:%Y%m%d-%H%M%S.%f}{journal.suffix}"))
     return len(placed)
 

@@ -110,8 +110,7 @@ def _mark(desk: Desk, row: Flatten, live: Sequence[LiveGroup]) -> None:
         symbols = {group.row.entry_order.tradingsymbol for group in mine if group.view.position_quantity > 0}
         row.state, row.started_at, row.positions_at_start = FlattenState.RUNNING, now, len(symbols)
         row.save(update_fields=["state", "started_at", "positions_at_start"])
-    for group in mine:
-        groups.ask_to_close(desk, group, ExitReason(row.reason))
+    groups.ask_to_close(desk, mine, ExitReason(row.reason))
 
 
 def comes_first(desk: Desk, rows: Sequence[Flatten]) -> bool:
@@ -126,7 +125,7 @@ def stop_late(
     """What arrived after a verdict is cancelled, and what it filled is closed. Safe to repeat."""
     for group in live:
         if reason := late.get(group.row.entry_order.client_order_id):
-            groups.ask_to_close(desk, group, reason)
+            groups.ask_to_close(desk, [group], reason)
     came = [order for order in waiting if order.client_order_id in late and order.status in order_states.OPEN]
     exits.cancel_entries(desk, [order for order in came if not changes.cancel_is_open(desk, order)])
 

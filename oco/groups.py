@@ -4,7 +4,7 @@ This is the one owner of "entry filled → children". What to do is decided in `
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
@@ -244,12 +244,18 @@ def write(desk: Desk, row: OcoGroup, **values: object) -> None:
     A process that was stopped may wake up after another has led for a while: what it was about to write is the past.
     Raises FenceLost then, and nothing is written.
     """
-    if not OcoGroup.objects.filter(lease.leads(desk.lease), pk=row.pk).update(**values):
+    _write_all(desk, [row], **values)
+
+
+def _write_all(desk: Desk, group_rows: Sequence[OcoGroup], **values: object) -> None:
+    pks = [row.pk for row in group_rows]
+    if not OcoGroup.objects.filter(lease.leads(desk.lease), pk__in=pks).update(**values):
         raise FenceLost(
-            f"{desk.lease.holder} no longer leads {desk.lease.loop}: group {row.pk} is left as it is"
+            f"{desk.lease.holder} no longer leads {desk.lease.loop}: groups {pks} are left as they are"
         )
-    for name, value in values.items():
-        if not isinstance(value, Combinable):
+    plain = {name: value for name, value in values.items() if not isinstance(value, Combinable)}
+    for row in group_rows:
+        for name, value in plain.items():
             setattr(row, name, value)
 
 
@@ -277,10 +283,15 @@ def note_protection(desk: Desk, group: LiveGroup, *, feed_is_fresh: bool) -> boo
     return bool(changed)
 
 
-def ask_to_close(desk: Desk, group: LiveGroup, reason: ExitReason) -> None:
-    """Write why a group is to be closed; the first reason stays. The plan turns it into orders."""
-    if not group.row.close_reason:
-        write(desk, group.row, close_reason=reason)
+def ask_to_close(desk: Desk, live_groups: Iterable[LiveGroup], reason: ExitReason) -> None:
+    """Write why groups are to be closed; the first reason stays. The plan turns it into orders.
+
+    One statement, however many: the first exit of a flatten waits for it.
+    """
+    marked = [group for group in live_groups if not group.row.close_reason]
+    if marked:
+        _write_all(desk, [group.row for group in marked], close_reason=reason)
+    for group in marked:
         group.view = replace(group.view, close_reason=reason)
 
 

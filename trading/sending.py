@@ -69,7 +69,7 @@ def claim(desk: Desk, *, opens_risk: bool, uses_all: bool = False) -> None:
 
     Raises FenceLost or BudgetSpent; the transaction must then be rolled back.
     """
-    Account.objects.select_for_update(of=("self",)).get(pk=desk.account.pk)
+    Account.objects.select_for_update(of=("self",)).values_list("pk").get(pk=desk.account.pk)
     if not lease.is_current(desk.lease):
         raise FenceLost(f"{desk.lease.holder} no longer leads {desk.lease.loop}")
     now = desk.clocks.market_now()

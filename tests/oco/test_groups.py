@@ -110,8 +110,8 @@ def test_the_first_reason_to_close_stays():
     day = Day.opens()
     day.enters()
     (live,) = groups.live(day.desk, POLICY)
-    groups.ask_to_close(day.desk, live, ExitReason.OPERATOR)
-    groups.ask_to_close(day.desk, live, ExitReason.SQUARE_OFF)
+    groups.ask_to_close(day.desk, [live], ExitReason.OPERATOR)
+    groups.ask_to_close(day.desk, [live], ExitReason.SQUARE_OFF)
     assert OcoGroup.objects.get().close_reason == ExitReason.OPERATOR
     assert live.view.close_reason == ExitReason.OPERATOR
 
