@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 #: an order is read this long after each accepted write
 AFTER_A_WRITE = tuple(timedelta(seconds=s) for s in (0.3, 0.8, 2.0, 5.0))
 AFTER_A_MISS = timedelta(seconds=1)
+#: what an update told of may not be in the books yet: they show the past, so long at most
+AFTER_A_WAKE = (timedelta(0), timedelta(seconds=6))
 #: the whole book, while the update socket is alive, and while it is silent or something is unknown
 CALM = timedelta(seconds=15)
 ALERT = timedelta(seconds=3)
@@ -35,8 +37,8 @@ class ReadingPlan:
         self._due[broker_order_id] = [now + wait for wait in AFTER_A_WRITE]
 
     def woke(self, broker_order_id: str, now: datetime) -> None:
-        """Somebody said something about an order: read it now."""
-        self._due.setdefault(broker_order_id, []).insert(0, now)
+        """Somebody said something about an order: read it now, and when books that lag show it."""
+        self._due.setdefault(broker_order_id, []).extend(now + wait for wait in AFTER_A_WAKE)
 
     def missed(self, broker_order_id: str, now: datetime) -> None:
         """The history did not know the order: the whole book is asked now, and the order again soon."""

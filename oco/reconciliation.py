@@ -6,11 +6,12 @@ else's order in the same book explains it, or when every look has seen the very 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from django.db.models import F
+from django.db.models import F, Q
 
 from oco.differences import NOTHING, Difference, Holding, Traded, compare, held_at, others_executed
 from oco.groups import LiveGroup, of_session, write
@@ -30,6 +31,8 @@ BOTH_CLOSED_WITHIN = timedelta(minutes=5)
 STAMPS_TO = timedelta(seconds=1)
 #: the broker's positions may show the past up to this long
 BOOKS_LAG = timedelta(seconds=6)
+#: after a difference or a doubt was seen first, books are read often for so long
+SUSPICION_LASTS = timedelta(seconds=60)
 #: looks in a row without a difference that lift what a difference put up
 CALM_LOOKS = 2
 
@@ -144,6 +147,8 @@ class Reconciler:
     #: holdings that somebody else has traded and positions do not show it yet, and since when
     _doubted: dict[Holding, datetime] = field(default_factory=dict)
     _calm_looks: int = 0
+    #: machine time since which looks in a row have found a difference, or a trade that positions do not show yet
+    _suspicious_since: datetime | None = None
 
     def look(
         self, desk: Desk, live: Iterable[LiveGroup], traded: Iterable[Holding], book: Book, *, is_calm: bool
@@ -163,7 +168,8 @@ class Reconciler:
         groups, now = list(live), desk.clocks.machine_now()
         positions = held_at(desk.broker.position_reports())
         found = _differences(desk, groups, traded, positions, others)
-        self._doubt(desk, news, positions, others, now)
+        self._doubt(desk, news, positions, others, {one.holding for one in found}, now)
+        self._suspicious_since = (self._suspicious_since or now) if found or self._doubted else None
         if not is_calm:
             sure = [one for one in found if one.is_explained]
         elif not found:
@@ -185,6 +191,11 @@ class Reconciler:
             self._since = {}
         return corrected
 
+    def is_suspicious(self, now: datetime) -> bool:
+        """Whether the next look is to come soon; what has differed for long is known to."""
+        since = self._suspicious_since
+        return since is not None and now - since < SUSPICION_LASTS
+
     @property
     def is_settled(self) -> bool:
         """Whether the last looks found nothing. Until then books are read often: entries may be off for it."""
@@ -201,14 +212,18 @@ class Reconciler:
         news: Iterable[Holding],
         positions: Mapping[Holding, int],
         others: Mapping[Holding, Traded],
+        differing: AbstractSet[Holding],
         now: datetime,
     ) -> None:
-        """What others did is accounted for once all executions of the order book make the position."""
+        """What others did is no doubt any more once all executions of the order book make the position, and no news
+        any more once our groups hold what the broker says: until then it is looked at whatever is under way.
+        """
         executed = account.executed(desk) if news else {}
         for one in news:
             theirs = others.get(one, NOTHING)
             if positions.get(one, 0) == executed.get(one, 0) + theirs.net:
-                self._others[one] = theirs
+                if one not in differing:
+                    self._others[one] = theirs
                 self._doubted.pop(one, None)
             else:
                 self._doubted.setdefault(one, now)
@@ -258,26 +273,28 @@ def _give_back(desk: Desk, groups: list[LiveGroup], difference: Difference) -> i
 def _open_what_both_closed(desk: Desk, difference: Difference, book: Book) -> bool:
     """Somebody else closed a position in the moment in which our exit did: what that turned round is ours.
 
-    A trade of theirs before our entry or after our exit is their own and is not touched.
+    A trade of theirs before our entry or after our exit is their own and is not touched. The group may be closed
+    already, or hold nothing and still wait for an order that nobody has heard of.
     """
     if difference.ours or not difference.is_explained:
         return False
     exchange, tradingsymbol, product = difference.holding
+    now = desk.clocks.market_now()
     group = (
         of_session(desk)
         .filter(
+            Q(closed_at__gte=now - BOTH_CLOSED_WITHIN) | Q(closed_at=None),
             entry_order__exchange=exchange,
             entry_order__tradingsymbol=tradingsymbol,
             entry_order__product=product,
             side=Side.BUY if difference.broker < 0 else Side.SELL,
             exited_quantity__gt=0,
-            closed_at__gte=desk.clocks.market_now() - BOTH_CLOSED_WITHIN,
         )
         .select_related("entry_order")
         .order_by("-pk")
         .first()
     )
-    if group is None or group.closed_at is None:
+    if group is None:
         return False
     theirs = [
         report
@@ -286,7 +303,7 @@ def _open_what_both_closed(desk: Desk, difference: Difference, book: Book) -> bo
         and (report.exchange.value, report.tradingsymbol, report.product) == difference.holding
         and report.filled_quantity
         and report.side != group.side
-        and group.entry_order.asked_at - STAMPS_TO <= report.order_at <= group.closed_at
+        and group.entry_order.asked_at - STAMPS_TO <= report.order_at <= (group.closed_at or now)
     ]
     share = min(abs(difference.broker), group.exited_quantity, sum(one.filled_quantity for one in theirs))
     if not share:

@@ -193,7 +193,7 @@ class OrderWatcher:
         if unsettled:
             self._book = None
         try:
-            book = self._read_orders(now, self._book_every(is_unsettled=unsettled))
+            book = self._read_orders(now, self._book_every(now, is_unsettled=unsettled))
         except BrokerError:
             # What this pass was to read, and what happened while it waited, the next one reads whole.
             self.reads.read_all_now(now)
@@ -254,11 +254,16 @@ class OrderWatcher:
             self._read_at = None
             self._refresh()
 
-    def _book_every(self, *, is_unsettled: bool) -> timedelta:
+    def _book_every(self, now: datetime, *, is_unsettled: bool) -> timedelta:
         """How often the whole book is read: the less we know of an exit, the oftener."""
         if any(group.view.exit and group.view.exit.is_on_its_way for group in self.live):
             return reading.URGENT
-        if is_unsettled or any(group.view.exits_unknown for group in self.live):
+        # What somebody else did counts when a later look has seen it too, and meanwhile our stop still rests.
+        if (
+            is_unsettled
+            or self.reconciler.is_suspicious(now)
+            or any(group.view.exits_unknown for group in self.live)
+        ):
             return reading.ALERT
         is_idle = not self.live and not self._entries and self.reconciler.is_settled
         return reading.IDLE if is_idle else reading.CALM

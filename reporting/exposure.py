@@ -1,12 +1,14 @@
 """What was at stake at the broker at each moment of a day, against the limits. Pure.
 
 Orders count from the second the broker stamps them until they end; positions from fill to fill. What somebody else
-trades the other way round nets at the broker, so it takes away from what is at stake.
+trades the other way round nets at the broker, so it takes away from what is at stake. What an order executed after the
+broker's book had told us that it was cancelled is held against no limit: its place was given away on the broker's
+word, and nobody can refuse a fill.
 """
 
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -32,6 +34,8 @@ class _Walk:
     coming: Counter[Instrument] = field(default_factory=Counter)
     #: the way the entries since the last flat went, as a sign
     way: Counter[Instrument] = field(default_factory=Counter)
+    #: signed units that orders executed after the broker had called them over
+    unforeseen: Counter[Instrument] = field(default_factory=Counter)
     round_trips: int = 0
 
     @property
@@ -54,6 +58,13 @@ class _Walk:
     def take(self, fill: FillReport, order: OrderFact) -> None:
         """One execution of ours: an entry adds what its stop would lose, an exit takes away in proportion."""
         instrument = instrument_of(fill)
+        if order.role is Role.ENTRY and order.called_over_at and fill.filled_at > order.called_over_at:
+            self.unforeseen[instrument] += fill.side.sign * fill.quantity
+            return
+        if order.role is not Role.ENTRY and self.unforeseen[instrument] * fill.side.sign < 0:
+            units = min(fill.quantity, abs(self.unforeseen[instrument]))
+            self.unforeseen[instrument] += fill.side.sign * units
+            fill = replace(fill, quantity=fill.quantity - units)
         if order.role is Role.ENTRY and not self.held[instrument]:
             self.round_trips += 1
             self.entered[instrument], self.risk_inr[instrument] = 0, Decimal(0)
@@ -139,6 +150,8 @@ def _moments(books: BrokerBooks, orders: dict[str, OrderFact]) -> list[_Moment]:
         end = ended_at(report)
         if order is None or order.role is not Role.ENTRY or end == report.order_at:
             continue
+        if end is not None and order.called_over_at:
+            end = min(end, order.called_over_at)
         moments.append((report.order_at, _BEGINS, instrument_of(report)))
         if end is not None:
             moments.append((end, _ENDS, instrument_of(report)))

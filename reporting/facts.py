@@ -39,6 +39,9 @@ class EventFact:
     from_status: str
     to_status: OrderStatus
     filled_quantity: int
+    #: whose word it was, and aware market time
+    who: str = ""
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,6 +76,16 @@ class OrderFact:
     slice: int = 0
     events: tuple[EventFact, ...] = ()
     commands: tuple[CommandFact, ...] = ()
+
+    @property
+    def called_over_at(self) -> datetime | None:
+        """When the broker's book told us that it was cancelled; None: never."""
+        told = (
+            event.at
+            for event in self.events
+            if event.to_status is OrderStatus.CANCELED and event.who == "broker"
+        )
+        return next(told, None)
 
     @property
     def name(self) -> str:

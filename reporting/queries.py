@@ -155,6 +155,8 @@ def _order_fact(row: Order) -> OrderFact:
                 from_status=event.from_status,
                 to_status=OrderStatus(event.to_status),
                 filled_quantity=event.filled_quantity,
+                who=event.who,
+                at=event.at,
             )
             for event in row.events.all()
         ),

@@ -5,6 +5,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from reporting import exposure
+from reporting.facts import EventFact
 from risk.limits import Limits
 from tests.reporting.day_builders import another, books, clock, day, fill_report, order, order_report, place
 from trading.core.enums import CommandOutcome, OrderStatus, Role, Side
@@ -155,3 +156,53 @@ def test_somebody_elses_own_round_trip_takes_nothing_of_ours_away():
 
 def test_an_entry_against_somebody_elses_position_is_nothing_at_the_broker():
     assert exposure.breaches(with_hands(somebody_else(Side.SELL, 50, "10:10:00"))) == []
+
+
+def called_over_and_executed(executed: str):
+    """An entry of 10:05:00 that the broker's book called cancelled at 10:05:20; 50 units executed all the same."""
+    row, report, fill = another(1, "10:05:00")
+    told = (
+        EventFact(from_status="", to_status=OrderStatus.SUBMITTED, filled_quantity=0),
+        EventFact(
+            from_status="SUBMITTED",
+            to_status=OrderStatus.CANCELED,
+            filled_quantity=0,
+            who="broker",
+            at=clock("10:05:20"),
+        ),
+    )
+    executed_at = clock(executed)
+    return (
+        replace(row, events=told),
+        replace(report, updated_at=executed_at),
+        replace(fill, filled_at=executed_at),
+    )
+
+
+def test_what_executed_after_the_broker_had_called_it_over_is_held_against_no_limit():
+    late = called_over_and_executed("10:05:40")
+    assert exposure.breaches(with_entries(late, limits=Limits(open_positions=2, trades_per_day=1))) == []
+    # ₹1,000 a trade: 50 x 20 rupees to its stop; two of them are more than 0.06 % of 25 lakh.
+    narrow = Limits(heat_pct=Decimal("0.06"))
+    assert exposure.breaches(with_entries(late, limits=narrow)) == []
+    early = called_over_and_executed("10:05:10")
+    assert exposure.breaches(with_entries(early, limits=narrow)) != []
+
+
+def test_an_exit_of_what_was_unforeseen_takes_nothing_away_from_what_was_not():
+    row, report, fill = called_over_and_executed("10:05:40")
+    left = replace(
+        fill, broker_order_id="X9", broker_trade_id="V9", side=Side.SELL, filled_at=clock("10:05:50")
+    )
+    exit_row = replace(
+        row, id=999, role=Role.EXIT, broker_order_id="X9", side=Side.SELL, events=(), commands=()
+    )
+    facts = with_entries((row, report, fill), (exit_row, replace(report, broker_order_id="X9"), left))
+    again = with_entries(
+        (row, report, fill),
+        (exit_row, replace(report, broker_order_id="X9"), left),
+        *(another(number, "10:06:00") for number in (2, 3)),
+        limits=Limits(open_positions=3),
+    )
+    assert exposure.breaches(facts) == []
+    assert exposure.breaches(again) == []

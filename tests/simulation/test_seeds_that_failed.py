@@ -11,7 +11,7 @@ from oco.views import ExitPolicy
 from risk import state
 from tests.days.broker import Trouble
 from tests.days.desk import Day
-from tests.days.market import NIFTY
+from tests.days.market import NIFTY, STEEL
 from trading import account
 from trading.broker.base import BrokerUnavailable
 from trading.core.enums import (
@@ -234,3 +234,55 @@ def test_a_process_that_was_stopped_books_nothing_when_it_wakes_up():
     with pytest.raises(FenceLost, match="no longer leads"):
         groups.break_group(stopped, seen[0].row, "nothing")
     assert (day.groups()[0].taken_by_others_quantity, day.groups()[0].problem) == (75, "")
+
+
+def test_a_position_that_is_gone_is_looked_at_again_before_its_stop_can_fill():
+    """Seed 552: one look saw it gone, the next came fifteen seconds later, and the stop had turned the account."""
+    day = Day.opens()
+    day.enters()
+    day.broker.tells_updates = False
+    day.broker.book_stands_still()
+    by_hand(day, 75)
+    day.run_for(3)
+    assert day.net() == 0
+    day.watcher.reads.read_all_now(day.desk.clocks.machine_now())
+    day.run_for(12)
+    assert day.working() == []
+    assert day.groups()[0].taken_by_others_quantity == 75
+
+
+def test_what_a_square_off_turned_beside_our_closing_order_waits_for_no_lost_stop():
+    """Seed 513: the group held nothing and waited two minutes for a stop that nobody had seen; so did the short."""
+    day = Day.opens()
+    day.broker.will(Trouble.CALL_LOST, Role.STOP)
+    day.enters(within_s=3)
+    assert day.net() == 75
+    day.broker.old_positions = day.broker.paper.position_reports()
+    day.broker.tells_updates = False
+    day.broker.book_stands_still()
+    by_hand(day, 75)
+    day.run_for(12)
+    assert day.net() == -75
+    day.broker.old_positions = None
+    day.broker.book_goes_on()
+    day.run_for(12)
+    assert (day.net(), day.working()) == (0, [])
+    assert day.groups()[0].state == GroupState.CLOSING
+    day.run_for(120)
+    assert day.groups()[0].state == GroupState.CLOSED
+
+
+def test_news_of_somebody_elses_trade_stay_news_until_our_groups_agree():
+    """Seed 710: the same, and an entry elsewhere that nobody had heard of: the one look at it came too early."""
+    day = Day.opens(NIFTY, STEEL)
+    day.enters()
+    day.broker.tells_updates = False
+    day.broker.will(Trouble.CALL_LOST, Role.ENTRY)
+    day.enters(spec=STEEL, stop="990", target="1030", within_s=3)
+    day.broker.book_stands_still()
+    by_hand(day, 75)
+    day.price_goes_to("24890")
+    assert day.net() == -75
+    day.broker.book_goes_on()
+    day.run_for(20)
+    assert (day.net(), day.working()) == (0, [])

@@ -5,6 +5,7 @@ the middle of one loses that one. A frame of the same length as the one before i
 differ, which are few: the compressor alone does not look back as far as a wide frame is long.
 """
 
+import os
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
@@ -98,6 +99,29 @@ class Reader:
                 return body
         self.problems.append(f"the last block is torn: {len(head) + len(body)} bytes from byte {begins} on")
         return None
+
+
+def follow(file: int) -> Iterator[Record | None]:
+    """All records of an open file that somebody still writes, oldest first, and None each time it has no more yet.
+
+    What it does not hold whole is looked at again, since a writer that begins anew cuts a torn block off and writes
+    another in its place. Raises NotARecording, OSError.
+    """
+    begins = 0
+    while True:
+        head = os.pread(file, _HEAD.size, begins)
+        if not MARK.startswith(head[: len(MARK)]) and not head.startswith(MARK):
+            raise NotARecording(f"there is no block at byte {begins}")
+        body = b""
+        if len(head) == _HEAD.size:
+            _, length, checksum = _HEAD.unpack(head)
+            body = os.pread(file, length, begins + _HEAD.size)
+            if len(body) == length:
+                if zlib.crc32(body) == checksum:
+                    yield from _unpacked(zlib.decompress(body))
+                begins += _HEAD.size + length
+                continue
+        yield None
 
 
 def whole_bytes(file: BinaryIO) -> int:

@@ -4,9 +4,9 @@ A day can be told again: the same frames fetched and the same requests made in t
 market times, give the same books. So a journal of requests and frame times is all that a restart needs.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
 from typing import Any, Final, Self
 
@@ -16,6 +16,7 @@ from trading.core.ticks import TickFrame
 from trading.exchange.accounts import SET_RULE, Account, read_account
 from trading.exchange.contracts import continuous_close
 from trading.exchange.day_prices import DayPrices
+from trading.exchange.followed import FollowedSource
 from trading.exchange.matching import Packets
 from trading.exchange.rules import VenueRefusal, VenueRules
 from trading.exchange.sources import MarketSource
@@ -83,13 +84,18 @@ class MarketDay:
         self.closes_at = at(day, max(continuous_close(spec, day) for spec in source.instruments))
         self.prices = DayPrices(source.instruments, self.opens_at)
         self.history: Mapping[int, Bars] = source.warm_up(WARM_UP_DAYS)
-        self.market_at = self.begins_at
+        live = source if isinstance(source, FollowedSource) else None
+        #: it goes on elsewhere, at its own pace: a frame can be fetched only when it has come
+        self.is_live = live is not None
+        self.market_at = max(self.begins_at, live.begun_at) if live else self.begins_at
         #: the smallest time between two frames so far, None before two have come
         self.step: timedelta | None = None
         #: fetched, and not yet come
         self.pending: TickFrame | None = None
         self.is_exhausted = False
-        self._frames = source.frames(self._first_extreme)
+        self._frames: Iterator[TickFrame | None] = (
+            live.arrivals(self.begins_at) if live else source.frames(self._first_extreme)
+        )
         self._last_frame_at: datetime | None = None
         self.venue.square_off_at_times(self.begins_at)
         if begin is not None:
@@ -116,15 +122,19 @@ class MarketDay:
             return max(self.opens_at, self.market_at)
         return max(self._last_frame_at + (self.step or timedelta(0)), self.market_at)
 
-    def fetch(self) -> TickFrame | None:
-        """Ask the market for its next frame, which is `pending` then; None when the day has no more.
+    def fetch(self, now: datetime | None = None) -> TickFrame | None:
+        """Ask the market for its next frame, which is `pending` then; None when the day has no more, or a live one
+        no more yet. A live one's comes `now`, or when it came, whichever is later: its market was not waited for.
 
         Raises ValueError while one is pending.
         """
         if self.pending is not None:
             raise ValueError("the frame fetched last has not come yet: call apply_pending first")
-        self.pending = next(self._frames, None)
-        self.is_exhausted = self.pending is None
+        frame = next(self._frames, None)
+        if frame is not None and self.is_live and now is not None and now > frame.received_at:
+            frame = replace(frame, received_at=now)
+        self.pending = frame
+        self.is_exhausted = frame is None and not self.is_live
         if self.pending is not None and self._last_frame_at is not None:
             gap = self.pending.received_at - self._last_frame_at
             self.step = gap if self.step is None else min(self.step, gap)
@@ -228,7 +238,7 @@ def tell_again(day: MarketDay, entries: Iterable[Entry]) -> None:
     for entry in entries:
         if entry.kind == FRAME:
             _apply_until(day, None)
-            frame = day.fetch()
+            frame = day.fetch(entry.at)
             if frame is None or frame.received_at != entry.at:
                 came = frame.received_at if frame else "none"
                 raise OtherBooks(f"the frame of {entry.at} was expected and {came} came")

@@ -6,19 +6,24 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from trading.core.session import Calendar, MissingCalendarYear, next_weekday
+from trading.exchange.followed import FollowedSource
 from trading.exchange.gfdl import find_days
 from trading.exchange.recorded import RecordedSource
 from trading.exchange.replay import NoSuchDay, ReplaySource
 from trading.exchange.sources import MarketSource
 from trading.exchange.synthetic import SyntheticSource
 
-SYNTHETIC, REPLAY, RECORD = "synthetic", "replay", "record"
+SYNTHETIC, REPLAY, RECORD, KITE = "synthetic", "replay", "record", "kite"
+#: markets that are one day in one file
+ONE_DAY = (RECORD, KITE)
 HISTORY_DAYS = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Market:
-    """`data` is the folder of recorded minutes, for a replay; for a record, the file of one recorded day."""
+    """`data` is the folder of recorded minutes, for a replay; for a record, the file of one recorded day; for live
+    prices of Kite, the file they are recorded in.
+    """
 
     name: str
     calendar: Calendar
@@ -33,8 +38,8 @@ class Market:
         """
         if self.name == SYNTHETIC:
             return self._trading_day_after(today - timedelta(days=1))
-        if self.name == RECORD:
-            return RecordedSource(self.data).trading_date
+        if self.name in ONE_DAY:
+            return self._one_day().trading_date
         dates = find_days(self.data).dates
         if not dates:
             raise NoSuchDay(f"{self.data} holds no day of recorded minutes")
@@ -44,7 +49,7 @@ class Market:
         """The next trading day; None after the last one recorded."""
         if self.name == SYNTHETIC:
             return self._trading_day_after(day)
-        if self.name == RECORD:
+        if self.name in ONE_DAY:
             return None
         return next((later for later in find_days(self.data).dates if later > day), None)
 
@@ -52,15 +57,18 @@ class Market:
         """Raises ValueError for a day that is none of this market's."""
         if self.name == SYNTHETIC:
             return SyntheticSource(day, seed=self.seed, holidays=self._holidays)
-        if self.name == RECORD:
+        if self.name in ONE_DAY:
             return self._recorded(day)
         return ReplaySource(self.data, day, seed=self.seed)
 
     def _recorded(self, day: date) -> RecordedSource:
-        source = RecordedSource(self.data)
+        source = self._one_day()
         if source.trading_date != day:
             raise NoSuchDay(f"{self.data} is a recording of {source.trading_date}, not of {day}")
         return source
+
+    def _one_day(self) -> RecordedSource:
+        return FollowedSource(self.data) if self.name == KITE else RecordedSource(self.data)
 
     @property
     def _holidays(self) -> Mapping[date, str]:

@@ -45,6 +45,12 @@ class MarketClock:
             self._anchor, self._anchor_s = self.limit, self._monotonic_s() - self._breath_s
         self.limit = max(limit, self.limit)
 
+    def jump_to(self, moment: datetime) -> None:
+        """It is `moment` already, where that is later: somebody else's market went on meanwhile."""
+        if moment > self._free():
+            self._anchor, self._anchor_s = moment, self._monotonic_s()
+        self.limit = max(moment, self.limit)
+
     def seconds_until(self, moment: datetime) -> float:
         """Machine seconds until market time is there, were there no limit; 0 when it is past."""
         return max((moment - self._free()).total_seconds() / self.speed, 0.0)

@@ -4,7 +4,7 @@ Orders of those days are not repeated: whoever trades here meets the market of t
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, replace
 from datetime import date, datetime, timedelta
 from itertools import islice
@@ -46,7 +46,7 @@ class RecordedSource:
         self._first_s = 0
         for record in islice(self._records(), LOOKED_THROUGH + _first_frame(self._records())):
             if record.kind is Kind.OPENING and opening is None:
-                opening = json.loads(record.data)
+                opening, self.begun_at = json.loads(record.data), record.at
             elif record.kind is Kind.BARS:
                 self._bars.setdefault(int.from_bytes(record.data[:8], "little"), _bars(record.data[8:]))
             elif record.kind is Kind.FRAME:
@@ -55,7 +55,9 @@ class RecordedSource:
         if opening is None:
             raise BrokenRecording(f"{path} does not say what its frames are of: give another recording")
         self.trading_date = date.fromisoformat(opening["trading_date"])
-        self._environment = opening["environment"]
+        self.environment = opening["environment"]
+        #: seconds since the epoch; a recording whose first frame is still to come has only its beginning
+        self._first_s = self._first_s or int(self.begun_at.timestamp())
         specs = (_spec(words) for words in opening["instruments"])
         self.instruments = tuple(
             replace(
@@ -71,7 +73,7 @@ class RecordedSource:
         """One line: whose day it is, and what of it is lost."""
         torn = f"; its last block is torn, {self._torn_bytes} bytes are lost" if self._torn_bytes else ""
         return (
-            f"recording of {self.trading_date} at {self._environment} from {self.path.name}: "
+            f"recording of {self.trading_date} at {self.environment} from {self.path.name}: "
             f"{len(self.instruments)} instruments, frames byte for byte{torn}"
         )
 
@@ -97,17 +99,22 @@ class RecordedSource:
         Time never goes back: a frame is at its arrival, or at its newest exchange time where that is later. What of
         a frame is of no instrument of the recording is left out.
         """
+        for frame in self.frames_of(self._records()):
+            if frame is not None and (after is None or frame.received_at > after):
+                yield frame
+
+    def frames_of(self, records: Iterable[Record | None]) -> Iterator[TickFrame | None]:
+        """The frames among these records; None for each record that is still to come."""
         tokens = np.array([spec.instrument_token for spec in self.instruments], np.int64)
         newest = datetime.combine(self.trading_date, datetime.min.time(), IST)
-        for record in self._records():
-            if record.kind is not Kind.FRAME:
-                continue
-            frame = _frame(record, tokens)
-            if frame is None:
-                continue
-            newest = max(newest, frame.received_at)
-            if newest.date() == self.trading_date and (after is None or newest > after):
-                yield replace(frame, received_at=newest)
+        for record in records:
+            frame = None if record is None else _frame(record, tokens)
+            if frame is not None:
+                newest = max(newest, frame.received_at)
+                if newest.date() == self.trading_date:
+                    yield replace(frame, received_at=newest)
+            elif record is None:
+                yield None
 
     def _records(self) -> Iterator[Record]:
         try:
@@ -133,6 +140,8 @@ def _first_frame(records: Iterator[Record]) -> int:
 
 def _frame(record: Record, known: Ints) -> TickFrame | None:
     """One recorded message; None where nothing of it is known."""
+    if record.kind is not Kind.FRAME:
+        return None
     try:
         frame = decode(record.data, record.at)
         packets = tuple(

@@ -21,7 +21,7 @@ from trading.core.session import IST
 from trading.exchange import journal
 from trading.exchange.journal import JournalInUse
 from trading.exchange.logins import Logins
-from trading.exchange.markets import RECORD, REPLAY, SYNTHETIC, Market
+from trading.exchange.markets import KITE, ONE_DAY, RECORD, REPLAY, SYNTHETIC, Market
 from trading.exchange.server.app import KiteApp
 from trading.exchange.server.feed import Feed
 from trading.exchange.server.floor import Floor
@@ -60,9 +60,9 @@ def add_arguments(parser: argparse.ArgumentParser, folder: Path) -> None:
     """The same for `manage.py exchange` and `python -m trading.exchange`; `folder` is the journal's default."""
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help=f"0 takes a free one ({DEFAULT_PORT})")
-    parser.add_argument("--market", choices=(SYNTHETIC, REPLAY, RECORD), default=SYNTHETIC)
+    parser.add_argument("--market", choices=(SYNTHETIC, REPLAY, RECORD, KITE), default=SYNTHETIC)
     parser.add_argument("--data", type=Path, help="folder with recorded minutes, for --market replay")
-    parser.add_argument("--file", type=Path, help="recording of a day's frames, for --market record")
+    parser.add_argument("--file", type=Path, help="recording of a day's frames, for --market record or kite")
     parser.add_argument(
         "--date", type=iso_date, help="first trading day, YYYY-MM-DD (the market's own first)"
     )
@@ -143,9 +143,13 @@ def _postman(url: str) -> Postman | None:
 def _plan(options: argparse.Namespace, user_id: str, now: datetime) -> Plan:
     if options.market == REPLAY and options.data is None:
         raise CannotOpen("--market replay needs --data: the folder with recorded minutes")
-    if options.market == RECORD and options.file is None:
-        raise CannotOpen("--market record needs --file: the recording of a day's frames")
-    data = {REPLAY: options.data, RECORD: options.file}.get(options.market, Path())
+    if options.market in ONE_DAY and options.file is None:
+        raise CannotOpen(f"--market {options.market} needs --file: the recording of a day's frames")
+    if options.market == KITE and options.speed != 1:
+        raise CannotOpen(
+            f"--speed {options.speed:g} cannot be: live prices come at their own pace; leave it out"
+        )
+    data = {REPLAY: options.data, RECORD: options.file, KITE: options.file}.get(options.market, Path())
     return Plan(
         market=Market(
             name=options.market,

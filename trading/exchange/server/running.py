@@ -22,6 +22,8 @@ NOTE_EVERY: Final = timedelta(seconds=15)
 CLOSING_S: Final = 15.0
 #: nothing waits longer without looking again
 LOOK_AGAIN_S: Final = 0.25
+#: a live market's recording is looked at this often
+FOLLOW_S: Final = 0.02
 
 
 class Running:
@@ -43,7 +45,7 @@ class Running:
             log.info("%s at %s", self._floor.day.venue_session, self._floor.day.market_at.isoformat())
             await self._await_participants()
             if not self._opened.is_done:
-                await self._run_day()
+                await (self._follow_day() if self._floor.day.is_live else self._run_day())
             await self._close()
             following = await self._next_day()
             if following is None:
@@ -72,6 +74,28 @@ class Running:
                 self._frame_s = time.monotonic()
                 self._noted_at = day.market_at
         await self._until(day.ends_at)
+        self._opened.journal.keep({"done": True})
+
+    async def _follow_day(self) -> None:
+        """A market that goes on elsewhere is not waited for: its frames come when they have come.
+
+        Before the first of them time stands: nobody knows what time that market has.
+        """
+        floor, day = self._floor, self._floor.day
+        while floor.now() < day.ends_at:
+            frame = day.fetch(floor.now())
+            if frame is None:
+                self._settle()
+                await self._wait(FOLLOW_S)
+                continue
+            self._opened.journal.note(FRAME, frame.received_at)
+            floor.clock.jump_to(frame.received_at)
+            floor.clock.run_to(day.ends_at)
+            self._feed.send_frame(day.apply_pending())
+            self._frame_s, self._noted_at = time.monotonic(), day.market_at
+            self._settle()
+            # After a restart many come at once, and answers must go on between them.
+            await asyncio.sleep(0)
         self._opened.journal.keep({"done": True})
 
     async def _close(self) -> None:
