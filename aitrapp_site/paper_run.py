@@ -7,7 +7,7 @@ import socket
 import time
 import urllib.request
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Final
@@ -17,7 +17,7 @@ import structlog
 from django.conf import settings
 from django.db import connection
 
-from aitrapp_site import embedded, kite_token, paper
+from aitrapp_site import embedded, kite_token, paper, upstream
 from aitrapp_site.clocks import MachineClocks
 from aitrapp_site.paper import CannotStart
 from aitrapp_site.supervisor import Process, Supervisor
@@ -25,6 +25,7 @@ from reporting import burnin, text
 from risk import state
 from risk.models import BurninDay
 from trading import lease
+from trading.broker.base import BrokerUnavailable
 from trading.core.enums import Loop, PauseReason
 from trading.looping import DATABASE_AWAY
 from trading.models import Account
@@ -41,6 +42,8 @@ AWAIT_S: Final = 45.0
 LOGIN_AWAIT_S: Final = 900.0
 #: the worker is the standby of both loops
 LOOPS: Final = ("strategy", "watcher", "worker")
+#: who records live prices, where a day is traded on them
+UPSTREAM: Final = '"${PYTHON:-.venv/bin/python}" manage.py upstream'
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,6 +63,10 @@ class PaperOptions:
 
     def problem(self) -> str:
         """Why these cannot be used, and what to write instead; empty when they can."""
+        if self.market == "kite" and self.speed != 1:
+            return f"SPEED is {self.speed:g}: live prices come at their own pace; leave it out."
+        if self.market == "kite" and (self.day or self.begin or self.file):
+            return "MARKET=kite is today, from now on: leave out DAY, FROM and FILE."
         if not 0 < self.speed <= 1000:
             return f"SPEED is {self.speed:g}: give market seconds per second, from 1 to 1000."
         if self.days is not None and self.days < 1:
@@ -111,6 +118,9 @@ class PaperRun:
         self._run = secrets.token_hex(6)
         self._looked_s = 0.0
         self._days_reported = 0
+        if options.market == "kite":
+            options = self._follow_upstream(options)
+            processes = [Process("upstream", UPSTREAM), *processes]
         for process in processes:
             if process.name == "exchange":
                 words = options.exchange_arguments(
@@ -141,6 +151,15 @@ class PaperRun:
             finally:
                 self._look_at_rows()
                 self._shut_down()
+
+    def _follow_upstream(self, options: PaperOptions) -> PaperOptions:
+        """The same with the file in which today's live prices are recorded. Raises CannotStart without a login."""
+        try:
+            upstream.token()
+            today = upstream.clocks().market_now().date()
+        except (upstream.NoUpstream, BrokerUnavailable) as error:
+            raise CannotStart(str(error)) from error
+        return replace(options, file=upstream.recording_path(today))
 
     def _environ(self) -> dict[str, str]:
         login = paper.exchange_login(settings.VAR_DIR)
@@ -257,7 +276,7 @@ class PaperRun:
         supervisor.stop(("strategy", "beat", "worker"), 6.0)
         supervisor.stop(("watcher",), 6.0)
         say("OrderWatcher stopped")
-        supervisor.stop(("web", "exchange"), 6.0)
+        supervisor.stop(("web", "exchange", "upstream"), 6.0)
         say("Redis bus disconnected")
 
     def _pause(self) -> None:

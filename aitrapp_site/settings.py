@@ -47,6 +47,12 @@ KITE_ENVIRONMENT = env_choice(
 EXCHANGE_URL = env_str("EXCHANGE_URL", default="http://127.0.0.1:8010")
 EXCHANGE_TICKER_URL = env_str("EXCHANGE_TICKER_URL", default="ws://127.0.0.1:8010")
 
+# The app whose live prices a paper day may trade on (MARKET=kite). Addresses only where another place plays Kite.
+UPSTREAM_API_KEY = env_str("UPSTREAM_API_KEY", default="")
+UPSTREAM_API_SECRET = env_str("UPSTREAM_API_SECRET", default="")
+UPSTREAM_URL = env_str("UPSTREAM_URL", default="")
+UPSTREAM_TICKER_URL = env_str("UPSTREAM_TICKER_URL", default=UPSTREAM_URL.replace("http", "ws", 1))
+
 #: Keep every frame and order call of a day as a file: 1, 0, or auto, which leaves out the paper exchange.
 RECORD = env_choice("AITRAPP_RECORD", default="auto", choices=["auto", "0", "1"])
 RECORD_DAYS = env_int("AITRAPP_RECORD_DAYS", default=10, minimum=1)

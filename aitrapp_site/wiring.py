@@ -108,7 +108,7 @@ def open_day(account: Account, held: Held) -> OpenDay:
     if user != account.broker_user:
         raise WrongLogin(f"the token is {user}'s, the account {account} trades as {account.broker_user}")
     trading_date = state.trading_date if state else clocks.market_now().date()
-    specs = tuple(_specs(broker, trading_date))
+    specs = tuple(watched_specs(broker, trading_date))
     instrument_rows.refresh(specs, trading_date)
     sessions = calendar.sessions_of(specs, trading_date)
     market = MarketState(specs, sessions)
@@ -136,7 +136,7 @@ def warm_up(day: OpenDay, meanwhile: Callable[[], object]) -> None:
     begin, end = at(day.desk.trading_date, DayTimes().opens) - WARM_UP_SPAN, day.clocks.market_now()
     bars: dict[int, Bars] = {}
     for spec in day.market.specs:
-        bars[spec.instrument_token] = _minute_bars(day.broker, spec.instrument_token, begin, end)
+        bars[spec.instrument_token] = minute_bars(day.broker, spec.instrument_token, begin, end)
         meanwhile()
     day.market.warm_up(bars)
     if recordings.is_wanted(place()):
@@ -166,7 +166,7 @@ def refresh_instruments() -> int:
     """Read the day's instrument file into rows; how many are watched. Raises BrokerUnavailable."""
     clocks = clocks_now()
     today = clocks.market_now().date()
-    return instrument_rows.refresh(tuple(_specs(broker_at(place(), clocks), today)), today)
+    return instrument_rows.refresh(tuple(watched_specs(broker_at(place(), clocks), today)), today)
 
 
 def open_feed(day: OpenDay, bell: Bell, announce: str) -> Feed:
@@ -208,7 +208,7 @@ def _session(account: Account, state: VenueState | None, clocks: MachineClocks) 
     return session
 
 
-def _specs(broker: KiteBroker, trading_date: date) -> Iterable[InstrumentSpec]:
+def watched_specs(broker: KiteBroker, trading_date: date) -> Iterable[InstrumentSpec]:
     """The front-month futures and the shares that are watched."""
     names = frozenset(settings.INSTRUMENTS or (*FUTURES, *SHARES))
     front: dict[str, InstrumentSpec] = {}
@@ -235,7 +235,7 @@ def _specs(broker: KiteBroker, trading_date: date) -> Iterable[InstrumentSpec]:
         yield replace(spec, has_derivatives=True)
 
 
-def _minute_bars(broker: KiteBroker, token: int, begin: datetime, end: datetime) -> Bars:
+def minute_bars(broker: KiteBroker, token: int, begin: datetime, end: datetime) -> Bars:
     """One instrument's minutes; asked again a little later where the broker says that it was too often."""
     for _ in range(TRIES - 1):
         try:

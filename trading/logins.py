@@ -39,7 +39,7 @@ def store(
             account=account,
             place=place,
             broker_user=broker_user,
-            sealed_token=_box().encrypt(token.encode()).decode(),
+            sealed_token=seal(token),
             logged_in_at=logged_in_at,
             dies_at=dies_at,
             asked_by=asked_by[:60],
@@ -55,6 +55,11 @@ def in_use(account_id: int, place: str) -> KiteLogin | None:
 def token_of(login: KiteLogin) -> str:
     """The access token. Raises UnreadableLogin."""
     return unseal(login.sealed_token)
+
+
+def seal(token: str) -> str:
+    """A token as it is stored: for this installation's eyes alone."""
+    return _box().encrypt(token.encode()).decode()
 
 
 def unseal(sealed_token: str) -> str:

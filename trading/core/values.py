@@ -42,6 +42,8 @@ class Quote:
     exchange_time: datetime | None
     lower_circuit_paise: int = 0
     upper_circuit_paise: int = 0
+    #: of the day before
+    previous_close_paise: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, replace
 from datetime import date, datetime, timedelta
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -134,8 +134,8 @@ class RecordedSource:
 
 
 def _first_frame(records: Iterator[Record]) -> int:
-    """How many records come before the first frame."""
-    return next((number for number, record in enumerate(records) if record.kind is Kind.FRAME), 0)
+    """How many records come before the first frame; all of them where none has come yet."""
+    return sum(1 for _ in takewhile(lambda record: record.kind is not Kind.FRAME, records))
 
 
 def _frame(record: Record, known: Ints) -> TickFrame | None:

@@ -36,9 +36,11 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--speed", type=float, default=60.0, help="market seconds a second, a ceiling (60)"
+            "--speed", type=float, help="market seconds a second, a ceiling (60; live prices: 1)"
         )
-        parser.add_argument("--market", choices=["synthetic", "replay", "record"], default="synthetic")
+        parser.add_argument(
+            "--market", choices=["synthetic", "replay", "record", "kite"], default="synthetic"
+        )
         parser.add_argument(
             "--day", type=trading_day, help="first trading date; synthetic: the next one unless given"
         )
@@ -57,6 +59,7 @@ class Command(BaseCommand):
         if options.pop("memory"):
             self._print_memory()
             return
+        options["speed"] = options["speed"] or (1.0 if options["market"] == "kite" else 60.0)
         known = {name: options[name] for name in PaperOptions.__dataclass_fields__}
         chosen = PaperOptions(**known)
         if problem := chosen.problem():

@@ -177,6 +177,7 @@ def quote(row: Row, trading_date: date) -> Quote:
         exchange_time=_first_moment(row, ("timestamp", "last_trade_time"), trading_date, name),
         lower_circuit_paise=_paise(row, "lower_circuit_limit", name),
         upper_circuit_paise=_paise(row, "upper_circuit_limit", name),
+        previous_close_paise=_paise(row.get("ohlc") or {}, "close", name),
     )
 
 

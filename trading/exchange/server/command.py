@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 import uvicorn
@@ -19,21 +20,27 @@ import uvicorn
 from trading.core.holidays import default_calendar
 from trading.core.session import IST
 from trading.exchange import journal
+from trading.exchange.followed import FollowedSource
 from trading.exchange.journal import JournalInUse
 from trading.exchange.logins import Logins
 from trading.exchange.markets import KITE, ONE_DAY, RECORD, REPLAY, SYNTHETIC, Market
+from trading.exchange.recorded import BrokenRecording
 from trading.exchange.server.app import KiteApp
 from trading.exchange.server.feed import Feed
 from trading.exchange.server.floor import Floor
 from trading.exchange.server.opening import Opened, Plan, open_first
 from trading.exchange.server.postbacks import Postman
 from trading.exchange.server.running import Running
+from trading.exchange.sources import MarketSource
 
 DEFAULT_PORT = 8010
 USER_ID = "PAPER1"
 #: longer than any pause of a client between two calls, so that its kept socket is not closed under it
 KEEP_ALIVE_S = 120
 GOODBYE_S = 3
+RECORDING_LOOK_S = 0.1
+#: what a recording calls the real Kite
+REAL_PLACE = "production"
 #: new objects between two runs of the collector
 COLLECT_AFTER = 20_000
 
@@ -113,6 +120,8 @@ def run(options: argparse.Namespace, given: Given, now: datetime) -> None:
     listener = _listen(options.host, options.port)
     try:
         journal.lock(plan.folder)
+        if options.market == KITE:
+            _await_recording(options.file, options.await_s)
         opened = open_first(plan)
     except (ValueError, JournalInUse, OSError) as error:
         raise CannotOpen(str(error)) from error
@@ -167,6 +176,19 @@ def _plan(options: argparse.Namespace, user_id: str, now: datetime) -> Plan:
         run=options.run,
         is_fresh=options.fresh,
     )
+
+
+def _await_recording(path: Path, within_s: float) -> None:
+    """Whoever records begins in the same moment as we. Raises CannotOpen where nobody does."""
+    until_s = monotonic() + within_s
+    while True:
+        try:
+            FollowedSource(path)
+            return
+        except BrokenRecording as problem:
+            if monotonic() > until_s:
+                raise CannotOpen(f"nobody records live prices: {problem}") from problem
+        sleep(RECORDING_LOOK_S)
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -227,6 +249,13 @@ class _Server(uvicorn.Server):
         yield
 
 
+def _market_name(market: str, source: MarketSource) -> str:
+    """Prices of a place that only plays Kite are no evidence of anything: they go by another name."""
+    if isinstance(source, FollowedSource) and source.environment != REAL_PLACE:
+        return f"{market} ({source.environment})"
+    return market
+
+
 async def _serve(
     options: argparse.Namespace,
     plan: Plan,
@@ -236,7 +265,11 @@ async def _serve(
     postman: Postman | None,
 ) -> None:
     floor = Floor(
-        market=options.market, speed=options.speed, logins=logins, day=opened.day, journal=opened.journal
+        market=_market_name(options.market, opened.day.source),
+        speed=options.speed,
+        logins=logins,
+        day=opened.day,
+        journal=opened.journal,
     )
     floor.run = options.run
     floor.restore_accounts(opened.logins)

@@ -43,9 +43,12 @@ class Running:
         """Until there is no further day; then the last one stays open for reading until it is cancelled."""
         while True:
             log.info("%s at %s", self._floor.day.venue_session, self._floor.day.market_at.isoformat())
-            await self._await_participants()
-            if not self._opened.is_done:
-                await (self._follow_day() if self._floor.day.is_live else self._run_day())
+            if self._floor.day.is_live:
+                await self._follow_day()
+            else:
+                await self._await_participants()
+                if not self._opened.is_done:
+                    await self._run_day()
             await self._close()
             following = await self._next_day()
             if following is None:
@@ -82,7 +85,7 @@ class Running:
         Before the first of them time stands: nobody knows what time that market has.
         """
         floor, day = self._floor, self._floor.day
-        while floor.now() < day.ends_at:
+        while not self._opened.is_done and floor.now() < day.ends_at:
             frame = day.fetch(floor.now())
             if frame is None:
                 self._settle()
