@@ -17,7 +17,7 @@ import structlog
 from django.conf import settings
 from django.db import connection
 
-from aitrapp_site import embedded, kite_token, paper, upstream
+from aitrapp_site import embedded, kite_token, paper, upstream, wiring
 from aitrapp_site.clocks import MachineClocks
 from aitrapp_site.paper import CannotStart
 from aitrapp_site.supervisor import Process, Supervisor
@@ -120,7 +120,8 @@ class PaperRun:
         self._days_reported = 0
         if options.market == "kite":
             options = self._follow_upstream(options)
-            processes = [Process("upstream", UPSTREAM), *processes]
+            names = ",".join(sorted(wiring.watched_names(self._account.pk)))
+            processes = [Process("upstream", f"{UPSTREAM} --names {shlex.quote(names)}"), *processes]
         for process in processes:
             if process.name == "exchange":
                 words = options.exchange_arguments(

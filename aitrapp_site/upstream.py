@@ -123,8 +123,8 @@ def token() -> str:
     return found
 
 
-def record(stopping: Event, ready: Callable[[Path, int], object]) -> None:
-    """Write what comes until `stopping`. `ready` is told the file and how many instruments it is of.
+def record(stopping: Event, names: frozenset[str], ready: Callable[[Path, int], object]) -> None:
+    """Write what comes of these names until `stopping`. `ready` is told the file and how many instruments it is of.
 
     Raises NoUpstream when the login ended or the file cannot be written, and what a broker raises before that.
     """
@@ -132,7 +132,7 @@ def record(stopping: Event, ready: Callable[[Path, int], object]) -> None:
     broker = KiteBroker(where, api_key=settings.UPSTREAM_API_KEY, access_token=token(), clocks=now)
     user_id = broker.user_id()
     trading_date = now.market_now().date()
-    specs = _with_closes(broker, tuple(wiring.watched_specs(broker, trading_date)))
+    specs = _with_closes(broker, tuple(wiring.watched_specs(broker, trading_date, names)))
     recorder = Recorder(
         recording_path(trading_date), now, max_bytes=settings.RECORD_MAX_MB << 20, flush_s=FLUSH_S
     )

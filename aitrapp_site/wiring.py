@@ -15,7 +15,7 @@ from django.conf import settings
 
 from aitrapp_site import kite_token, recordings
 from aitrapp_site.clocks import MachineClocks, VenueClocks
-from trading import feed
+from trading import current, feed, universe
 from trading.broker.base import BrokerUnavailable
 from trading.broker.kite import environment, instruments
 from trading.broker.kite.client import KiteBroker, venue_state
@@ -108,7 +108,7 @@ def open_day(account: Account, held: Held) -> OpenDay:
     if user != account.broker_user:
         raise WrongLogin(f"the token is {user}'s, the account {account} trades as {account.broker_user}")
     trading_date = state.trading_date if state else clocks.market_now().date()
-    specs = tuple(watched_specs(broker, trading_date))
+    specs = tuple(watched_specs(broker, trading_date, watched_names(account.pk)))
     instrument_rows.refresh(specs, trading_date)
     sessions = calendar.sessions_of(specs, trading_date)
     market = MarketState(specs, sessions)
@@ -165,8 +165,8 @@ def broker_with(
 def refresh_instruments() -> int:
     """Read the day's instrument file into rows; how many are watched. Raises BrokerUnavailable."""
     clocks = clocks_now()
-    today = clocks.market_now().date()
-    return instrument_rows.refresh(tuple(watched_specs(broker_at(place(), clocks), today)), today)
+    today, names = clocks.market_now().date(), watched_names(current.account_named().pk)
+    return instrument_rows.refresh(tuple(watched_specs(broker_at(place(), clocks), today, names)), today)
 
 
 def open_feed(day: OpenDay, bell: Bell, announce: str) -> Feed:
@@ -208,9 +208,18 @@ def _session(account: Account, state: VenueState | None, clocks: MachineClocks) 
     return session
 
 
-def watched_specs(broker: KiteBroker, trading_date: date) -> Iterable[InstrumentSpec]:
-    """The front-month futures and the shares that are watched."""
-    names = frozenset(settings.INSTRUMENTS or (*FUTURES, *SHARES))
+def watched_names(account_id: int) -> frozenset[str]:
+    """The account's universe; without rows the setting's, without that the synthetic market's."""
+    return universe.names_of(account_id) or default_names()
+
+
+def default_names() -> frozenset[str]:
+    """What is watched where no row says otherwise."""
+    return frozenset(settings.INSTRUMENTS or (*FUTURES, *SHARES))
+
+
+def watched_specs(broker: KiteBroker, trading_date: date, names: frozenset[str]) -> Iterable[InstrumentSpec]:
+    """The front-month futures and the shares of these names."""
     front: dict[str, InstrumentSpec] = {}
     futures = instruments.read_specs(
         broker.instrument_lines(Exchange.NFO), exchanges=[Exchange.NFO], names=names, instrument_types=["FUT"]

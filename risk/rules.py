@@ -101,6 +101,8 @@ class RiskContext:
     entries_off: frozenset[PauseReason]
     #: why this mode may not trade at this venue; empty when it may
     mode_problem: str = ""
+    #: why this instrument is watched and not entered; empty when it may be
+    excluded: str = ""
     #: None: no session of this instrument today
     window: EntryWindow | None
     quote: Quote | None
@@ -119,6 +121,7 @@ class Denial:
 SENTENCES: dict[RiskReason, str] = {
     RiskReason.ENTRIES_OFF: "Entries are off: {reasons}.",
     RiskReason.MODE_NOT_ALLOWED: "The mode does not allow it: {problem}.",
+    RiskReason.EXCLUDED: "{instrument} is watched and not entered: {why}.",
     RiskReason.SESSION_CLOSED: "It is {now}; entries are allowed {window}.",
     RiskReason.STALE_PRICE: "By exchange time the last price is {age}; {limit} s is the most.",
     RiskReason.NO_QUOTE: "There is no usable quote: {missing}.",
@@ -156,6 +159,13 @@ def mode_allowed(request: EntryRequest, context: RiskContext) -> Denial | None:
     if not context.mode_problem:
         return None
     return denial(RiskReason.MODE_NOT_ALLOWED, problem=context.mode_problem)
+
+
+def not_excluded(request: EntryRequest, context: RiskContext) -> Denial | None:
+    """The account's universe may keep an instrument out: a ban list, trade-to-trade, its price or turnover."""
+    if not context.excluded:
+        return None
+    return denial(RiskReason.EXCLUDED, instrument=":".join(request.instrument[:2]), why=context.excluded)
 
 
 def session_open(request: EntryRequest, context: RiskContext) -> Denial | None:
@@ -326,6 +336,7 @@ Rule = Callable[[EntryRequest, RiskContext], Denial | None]
 RULES: tuple[Rule, ...] = (
     entries_off,
     mode_allowed,
+    not_excluded,
     session_open,
     quote_known,
     price_fresh,

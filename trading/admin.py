@@ -4,6 +4,7 @@ Signal → decision → order → events, commands, fills → trade → OCO grou
 """
 
 from decimal import Decimal
+from typing import Any
 
 from django import forms
 from django.contrib import admin
@@ -37,6 +38,7 @@ from trading.models import (
     Signal,
     StrategySetting,
     Trade,
+    UniverseRow,
     VenueSession,
 )
 
@@ -100,6 +102,32 @@ class StrategySettingAdmin(ConsoleAdmin):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
+
+
+class UniverseForm(forms.ModelForm):  # type: ignore[type-arg]  # generic only in the stubs
+    def clean_name(self) -> str:
+        return str(self.cleaned_data["name"]).strip().upper()
+
+    def clean(self) -> dict[str, object] | None:
+        if self.cleaned_data.get("why") and not self.cleaned_data.get("exclusion"):
+            raise forms.ValidationError("A reason needs an exclusion: choose which, or leave the reason out.")
+        return super().clean()
+
+
+@admin.register(UniverseRow)
+class UniverseRowAdmin(ConsoleAdmin):
+    """What is watched and what of it is entered. An exclusion counts at once, a new name from the next start."""
+
+    form = UniverseForm
+    editable = ("account", "name", "is_watched", "exclusion", "why")
+    list_display = ("name", "account", "is_watched", "exclusion", "why", "changed_by", "changed_at")
+    list_filter = ("is_watched", "exclusion", "account")
+    list_select_related = ("account",)
+    search_fields = ("name", "why")
+
+    def save_model(self, request: HttpRequest, obj: UniverseRow, form: Any, change: bool) -> None:
+        obj.changed_by = request.user.get_username()[:60]
+        super().save_model(request, obj, form, change)
 
 
 @admin.register(MarketDay)

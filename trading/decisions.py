@@ -8,7 +8,7 @@ from risk import rules, state
 from risk.check import Approved, Refused, check_entry
 from risk.limits import effective
 from risk.rules import EntryRequest, EntryWindow, RiskContext
-from trading import account, orders
+from trading import account, orders, universe
 from trading.account import Quotes
 from trading.broker.base import BrokerError
 from trading.core import charges, sizing
@@ -55,6 +55,7 @@ def decide(desk: Desk, signal: Signal, market: Market, *, seen_s: float) -> list
         limits=limits,
         entries_off=state.reasons_off(desk.account.pk),
         mode_problem=_mode_problem(desk),
+        excluded=universe.why_excluded(desk.account.pk, market.spec),
         window=EntryWindow(
             entries_from=market.session.entries_from, entries_until=market.session.entries_until
         ),

@@ -87,6 +87,12 @@ DENIED = [
         R.MODE_NOT_ALLOWED,
         "The mode does not allow it: LIVE orders go to PRODUCTION only.",
     ),
+    (
+        ENTRY,
+        replace(CONTEXT, excluded="BAN_LIST, since 21 Nov"),
+        R.EXCLUDED,
+        "NFO:NIFTY26NOVFUT is watched and not entered: BAN_LIST, since 21 Nov.",
+    ),
     (*at(9, 29, 59), R.SESSION_CLOSED, "It is 09:29:59; entries are allowed 09:30–14:30."),
     (*at(14, 30), R.SESSION_CLOSED, "It is 14:30:00; entries are allowed 09:30–14:30."),
     (

@@ -125,6 +125,7 @@ class RiskReason(StrEnum):
 
     ENTRIES_OFF = "ENTRIES_OFF"
     MODE_NOT_ALLOWED = "MODE_NOT_ALLOWED"
+    EXCLUDED = "EXCLUDED"
     SESSION_CLOSED = "SESSION_CLOSED"
     STALE_PRICE = "STALE_PRICE"
     NO_QUOTE = "NO_QUOTE"
@@ -142,6 +143,16 @@ class RiskReason(StrEnum):
     MARGIN_SHORT = "MARGIN_SHORT"
     NOT_RANKED = "NOT_RANKED"
     SIGNAL_TOO_OLD = "SIGNAL_TOO_OLD"
+
+
+class Exclusion(StrEnum):
+    """Why an instrument is watched and not entered."""
+
+    BAN_LIST = "BAN_LIST"
+    TRADE_TO_TRADE = "TRADE_TO_TRADE"
+    PRICE = "PRICE"
+    TURNOVER = "TURNOVER"
+    OPERATOR = "OPERATOR"
 
 
 class ExitReason(StrEnum):

@@ -9,6 +9,7 @@ from trading.models.desks import Account, ApiKey, Instrument, Lease, MarketDay, 
 from trading.models.fields import MoneyField, PriceField, choices
 from trading.models.flow import Command, Decision, Fill, Order, OrderEvent, Signal, Trade
 from trading.models.logins import KiteLogin
+from trading.models.universe import UniverseRow
 
 __all__ = [
     "Account",
@@ -27,6 +28,7 @@ __all__ = [
     "Signal",
     "StrategySetting",
     "Trade",
+    "UniverseRow",
     "VenueSession",
     "choices",
 ]
