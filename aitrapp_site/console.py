@@ -49,6 +49,7 @@ SIDEBAR = {
         ("risk.entriesoff", "pause_circle"),
         ("risk.risklimits", "speed"),
         ("trading.strategysetting", "toggle_on"),
+        ("trading.universerow", "playlist_add_check"),
         ("trading.marketday", "event_busy"),
         ("oco.flatten", "emergency_home"),
     ),

@@ -22,6 +22,7 @@ from trading.models import (
     Signal,
     StrategySetting,
     Trade,
+    UniverseRow,
     VenueSession,
 )
 
@@ -126,6 +127,7 @@ def build_day(number: int = 1) -> Chain:
     Lease.objects.create(account=account, loop="EXITS", holder="host:1", expires_at=MORNING)
     MarketDay.objects.create(day=DAY + timedelta(days=5000 + number), name="Holiday")
     StrategySetting.objects.create(account=account, strategy="ORB", off_session=session)
+    UniverseRow.objects.create(account=account, name="RELIANCE", exclusion="BAN_LIST", why="since 21 Nov")
     RiskLimits.objects.create(account=account, version=1, created_by="installer", why="the paper defaults")
     EntriesOff.objects.create(
         account=account, reason="risk", why="daily loss", set_by="watcher", set_at=MORNING
