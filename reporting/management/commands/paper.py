@@ -59,7 +59,8 @@ class Command(BaseCommand):
         if options.pop("memory"):
             self._print_memory()
             return
-        options["speed"] = options["speed"] or (1.0 if options["market"] == "kite" else 60.0)
+        if options["speed"] is None:
+            options["speed"] = 1.0 if options["market"] == "kite" else 60.0
         known = {name: options[name] for name in PaperOptions.__dataclass_fields__}
         chosen = PaperOptions(**known)
         if problem := chosen.problem():
