@@ -6,6 +6,7 @@ work while the database is away. Without a login the settings' token counts, whi
 
 import json
 import os
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -43,11 +44,15 @@ def without_database(place: str) -> str:
 
 
 def keep(login: KiteLogin) -> None:
-    """Write the file, readable by our user alone."""
-    path = _path()
+    """Write the file."""
+    write_private(_path(), {"place": login.place, "sealed_token": login.sealed_token})
+
+
+def write_private(path: Path, words: Mapping[str, str]) -> None:
+    """Write a JSON object, whole or not at all, readable by our user alone."""
     draft = path.with_suffix(".draft")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        json.dump({"place": login.place, "sealed_token": login.sealed_token}, file)
+        json.dump(dict(words), file)
     draft.replace(path)
 
 

@@ -4,7 +4,6 @@ One process connects, writes what comes into a file and does nothing else: no or
 """
 
 import json
-import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,10 +12,9 @@ from pathlib import Path
 from threading import Event
 from typing import Final
 
-import structlog
 from django.conf import settings
 
-from aitrapp_site import wiring
+from aitrapp_site import kite_token, wiring
 from aitrapp_site.clocks import MachineClocks
 from trading import logins
 from trading.broker.base import BrokerError
@@ -27,8 +25,6 @@ from trading.broker.kite.frames import TickMode
 from trading.broker.kite.recorder import Recorder
 from trading.broker.kite.ticker import Ticker, TickerCalls
 from trading.core.values import InstrumentSpec
-
-log = structlog.get_logger(__name__)
 
 FILE: Final = "upstream_login.json"
 #: the exchange follows the file: what waits here is the age of its prices
@@ -100,11 +96,7 @@ def complete_login(request_token: str) -> str:
             f"Kite refused the login: {error}. Begin again with `manage.py upstream_login`."
         ) from error
     kept = {"sealed_token": logins.seal(session.access_token), "dies_at": session.dies_at.isoformat()}
-    path = Path(settings.VAR_DIR) / FILE
-    draft = path.with_suffix(".draft")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        json.dump(kept, file)
-    draft.replace(path)
+    kite_token.write_private(Path(settings.VAR_DIR) / FILE, kept)
     return session.user_id
 
 
@@ -128,8 +120,8 @@ def record(stopping: Event, names: frozenset[str], ready: Callable[[Path, int], 
 
     Raises NoUpstream when the login ended or the file cannot be written, and what a broker raises before that.
     """
-    where, now = place(), clocks()
-    broker = KiteBroker(where, api_key=settings.UPSTREAM_API_KEY, access_token=token(), clocks=now)
+    where, now, access_token = place(), clocks(), token()
+    broker = KiteBroker(where, api_key=settings.UPSTREAM_API_KEY, access_token=access_token, clocks=now)
     user_id = broker.user_id()
     trading_date = now.market_now().date()
     specs = _with_closes(broker, tuple(wiring.watched_specs(broker, trading_date, names)))
@@ -140,7 +132,7 @@ def record(stopping: Event, names: frozenset[str], ready: Callable[[Path, int], 
     ticker = Ticker(
         where,
         api_key=settings.UPSTREAM_API_KEY,
-        access_token=token(),
+        access_token=access_token,
         user_id=user_id,
         clocks=now,
         recorder=recorder,

@@ -110,7 +110,7 @@ def follow(file: int) -> Iterator[Record | None]:
     begins = 0
     while True:
         head = os.pread(file, _HEAD.size, begins)
-        if not MARK.startswith(head[: len(MARK)]) and not head.startswith(MARK):
+        if not MARK.startswith(head[: len(MARK)]):
             raise NotARecording(f"there is no block at byte {begins}")
         body = b""
         if len(head) == _HEAD.size:
