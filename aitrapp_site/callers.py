@@ -55,6 +55,8 @@ class Needs(HttpAuthBase):
     def __call__(self, request: HttpRequest) -> Caller:
         """Raises HttpError 401 for a caller nobody knows, 403 for one who may not."""
         caller = caller_of(request)
+        # Ninja puts it there after us, but a refusal too is written down in the caller's name.
+        request.auth = caller  # type: ignore[attr-defined]  # ninja's own place for it
         if not self.scopes & caller.scopes:
             wanted = " or ".join(sorted(self.scopes))
             raise HttpError(

@@ -18,15 +18,16 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
 from django.core.exceptions import FieldDoesNotExist
 from django.db import models
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from risk import audit
 from risk.models import EntriesOff
-from trading.core.enums import Mode
+from trading.core.enums import AuditAction, Mode
 from trading.core.money import format_inr
 from trading.core.session import IST
 from trading.models import Account, MoneyField, PriceField
@@ -39,6 +40,7 @@ UNITS = {"_inr": "₹", "_pct": "%", "_paise": "paise", "_ms": "ms", "_s": "s", 
 SIDEBAR = {
     "The day": (
         ("trading.signal", "sensors"),
+        ("trading.approval", "thumbs_up_down"),
         ("trading.decision", "rule"),
         ("trading.order", "receipt_long"),
         ("trading.trade", "swap_horiz"),
@@ -47,6 +49,8 @@ SIDEBAR = {
     "Control": (
         ("trading.account", "account_balance"),
         ("risk.entriesoff", "pause_circle"),
+        ("risk.lock", "lock_clock"),
+        ("risk.blackout", "event"),
         ("risk.risklimits", "speed"),
         ("trading.strategysetting", "toggle_on"),
         ("trading.universerow", "playlist_add_check"),
@@ -55,6 +59,8 @@ SIDEBAR = {
     ),
     "Evidence": (
         ("risk.burninday", "verified"),
+        ("risk.ruletally", "fact_check"),
+        ("risk.auditentry", "policy"),
         ("trading.fill", "done_all"),
         ("trading.command", "send"),
         ("trading.orderevent", "history"),
@@ -229,6 +235,25 @@ class ConsoleAdmin(Dressed, ModelAdmin):  # type: ignore[misc]  # unfold ships n
     ) -> Any:
         options.setdefault("label", heading(db_field).capitalize())
         return super().formfield_for_dbfield(db_field, request, **options)
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **options: Any
+    ) -> HttpResponse:
+        """A form comes back when what was typed is refused: the audit keeps what, and why."""
+        form = context["adminform"].form
+        if form.errors:
+            self._refused(form, args[-1] if args else options.get("obj"))
+        shown: HttpResponse = super().render_change_form(request, context, *args, **options)
+        return shown
+
+    def _refused(self, form: Any, row: models.Model | None) -> None:
+        subject = str(self.model._meta.verbose_name)
+        audit.refuse(
+            AuditAction.CHANGED if row else AuditAction.ADDED,
+            f"{subject} {row}" if row else subject,
+            words="\n".join(text for texts in form.errors.values() for text in texts),
+            after={name: form.data.get(name, "") for name in form.changed_data},
+        )
 
     def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
         return False

@@ -3,8 +3,11 @@
 Callers name the variable literally, so that the README's table of settings can be checked against the source.
 """
 
+import contextlib
+import getpass
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -113,3 +116,19 @@ def celery_broker_url(redis_url: str) -> str:
         )
     db = parse_qs(parts.query).get("db", ["0"])[-1]
     return f"redis+socket://{parts.path}?virtual_host={db}"
+
+
+def process_name(arguments: Sequence[str]) -> str:
+    """What a process with this `sys.argv` calls itself at the database, which the audit reads.
+
+    `aitrapp: manage.py flatten by asha`, `aitrapp: worker watcher`, `aitrapp: uvicorn`.
+    """
+    program = Path(arguments[0]) if arguments and arguments[0] else Path("python")
+    words = program.parent.name if program.name == "__main__.py" else program.name
+    if "-n" in arguments[:-1]:
+        words = f"worker {arguments[arguments.index('-n') + 1].partition('@')[0]}"
+    elif words == "manage.py":
+        words = " ".join((words, *arguments[1:2]))
+        with contextlib.suppress(OSError, KeyError):
+            words += f" by {getpass.getuser()}"
+    return f"aitrapp: {words}"

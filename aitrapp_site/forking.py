@@ -22,6 +22,7 @@ from typing import Final
 from django.conf import settings
 from django.db import connections
 
+from aitrapp_site.environment import process_name
 from aitrapp_site.private_servers import die_with_parent
 
 #: the Procfile's spelling of what is forked: the workers, and the dead man
@@ -120,6 +121,7 @@ def _become(name: str, arguments: Sequence[str], variables: Mapping[str, str], o
         if hasattr(settings, key):
             setattr(settings, key, value)
     sys.argv = list(arguments)
+    connections["default"].settings_dict["OPTIONS"]["application_name"] = process_name(sys.argv)
     try:
         if arguments[0] == "celery":
             runpy.run_module("celery", run_name="__main__", alter_sys=True)

@@ -11,12 +11,12 @@ from django.conf import settings
 
 from aitrapp_site import kite_token, wiring
 from aitrapp_site.clocks import MachineClocks
-from risk import state
+from risk import audit, state
 from trading import bells, logins
 from trading.broker.base import BrokerError, BrokerUnavailable, SessionExpired
 from trading.broker.kite import login as kite
 from trading.broker.kite.login import is_same_state
-from trading.core.enums import PauseReason
+from trading.core.enums import AuditAction, PauseReason
 from trading.models import Account, KiteLogin
 
 __all__ = ["LoginRefused", "LoginState", "complete", "is_same_state", "login_url", "state_of"]
@@ -55,6 +55,15 @@ def complete(account: Account, request_token: str, *, asked_by: str) -> KiteLogi
 
     Raises LoginRefused; nothing is kept then and the login in use stays.
     """
+    try:
+        return _complete(account, request_token, asked_by=asked_by)
+    except LoginRefused as error:
+        subject = f"account {account.name}"
+        audit.refuse(AuditAction.KITE_LOGIN, subject, account=account, words=str(error))
+        raise
+
+
+def _complete(account: Account, request_token: str, *, asked_by: str) -> KiteLogin:
     where, clocks = wiring.place(), wiring.clocks_now()
     if not request_token:
         raise LoginRefused("The login page sent no request_token back. Begin again.")

@@ -12,15 +12,15 @@ from aitrapp_site.web_clocks import WebClocks
 from oco import flatten as kill_switch
 from oco.models import Flatten
 from reporting.burnin import evidence_hash
-from risk import live_gate, state
+from risk import audit, live_gate, locks, state
 from risk.live_gate import Asked
-from risk.models import EntriesOff
-from trading import bells, current, logins
+from risk.models import EntriesOff, Lock
+from trading import approvals, bells, current, logins
 from trading.broker.base import BrokerError
 from trading.core import order_states
-from trading.core.enums import ExitReason, Mode, PauseReason
+from trading.core.enums import ApprovalAnswer, AuditAction, ExitReason, Mode, PauseReason
 from trading.core.session import IST
-from trading.models import Account, Trade
+from trading.models import Account, Approval, Trade
 
 #: a caller is told the verdict when it comes within this long, else that the flatten goes on
 VERDICT_WITHIN_S: Final = 10.0
@@ -34,14 +34,29 @@ def pause(account: Account, *, by: str, why: str) -> None:
     """No new entries until an operator resumes; exits go on."""
     with transaction.atomic():
         state.pause(account.pk, by=by, why=why, now=WebClocks(account).market_now())
+        audit.note(AuditAction.PAUSE, f"account {account.name}", account=account, words=why)
         _tell_loops(account)
 
 
 def resume(account: Account, *, by: str) -> None:
     """Lift the operator's pause and a flatten's latch. Other reasons keep standing."""
     with transaction.atomic():
-        state.resume(account.pk, by=by, now=WebClocks(account).market_now())
+        left = state.resume(account.pk, by=by, now=WebClocks(account).market_now())
+        words = f"Still off: {', '.join(sorted(left))}." if left else "Entries are on."
+        audit.note(AuditAction.RESUME, f"account {account.name}", account=account, words=words)
         _tell_loops(account)
+
+
+def lift_lock(lock: Lock, *, by: str) -> None:
+    """Let go of what a protection locked by itself. Raises CannotBeLifted."""
+    locks.lift(lock, by=by, now=WebClocks(lock.account).market_now())
+
+
+def answer_approval(approval: Approval, given: ApprovalAnswer, *, by: str) -> None:
+    """An operator's yes or no to one entry. Raises TooLate."""
+    with transaction.atomic():
+        approvals.answer(approval, given, by=by, now=WebClocks(approval.account).market_now())
+        bells.ring(bells.ENTRIES, approval.account_id)
 
 
 def ask_for_mode(
@@ -52,7 +67,11 @@ def ask_for_mode(
         found = live_gate.return_to_paper(account, positions_open=positions_open(account))
     else:
         found = live_gate.go_live(account, _asked(account, phrase, accept, may_go_live=may_go_live))
-    if not found:
+    subject, asked = f"account {account.name}", {"mode": mode}
+    if found:
+        audit.refuse(AuditAction.MODE, subject, account=account, after=asked, words="\n".join(found))
+    else:
+        audit.note(AuditAction.MODE, subject, account=account, after=asked)
         # The loops hold the account as it was when they opened the day.
         _tell_loops(account)
     return list(found)
@@ -116,11 +135,16 @@ def flatten(account: Account, *, by: str) -> Flatten:
     Raises NothingToFlatten.
     """
     session = current.newest_session(account)
+    subject = f"account {account.name}"
     if session is None:
-        raise NothingToFlatten(f"{account.name} has never traded, so there is nothing to close.")
+        why = f"{account.name} has never traded, so there is nothing to close."
+        audit.refuse(AuditAction.FLATTEN, subject, account=account, words=why)
+        raise NothingToFlatten(why)
     clocks = WebClocks(account)
     row = kill_switch.request(account, session, ExitReason.OPERATOR, asked_by=by, clocks=clocks)
     bells.ring(bells.EXITS, account.pk)
+    # After the request is on its way: nothing comes before that.
+    audit.note(AuditAction.FLATTEN, subject, account=account, after={"flatten": row.pk})
     stand_in.see_through(row, VERDICT_WITHIN_S)
     return row
 

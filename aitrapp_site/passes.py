@@ -121,7 +121,7 @@ class StrategyWork(_DayWork):
         self.loop = StrategyLoop(
             self.desk, self.market, enabled_strategies(self.desk.account, self.desk.session)
         )
-        self._publisher = TickPublisher(settings.REDIS_URL, self.market)
+        self._publisher = TickPublisher(settings.REDIS_URL, self.market, lost=self._lost)
         self._looked_s = 0.0
         self.connect(bell, STRATEGY)
 
@@ -146,6 +146,10 @@ class StrategyWork(_DayWork):
     def close(self) -> None:
         super().close()
         self._publisher.stop()
+
+    def _lost(self) -> dict[str, int]:
+        """Asked later than the publisher is made, when there is a feed."""
+        return self.feed.lost()
 
     def _look_around(self) -> None:
         """Nobody enters while nobody protects or nothing is heard: without exits' leader or feed, entries are off."""

@@ -1,6 +1,7 @@
 """Every setting of the program. What the operator changes while it runs (limits, modes) is rows instead."""
 
 import contextlib
+import sys
 from hashlib import sha256
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from aitrapp_site.environment import (
     env_list,
     env_path,
     env_str,
+    process_name,
 )
 from aitrapp_site.logs import logging_config, structlog_processors
 from aitrapp_site.secret import read_or_make_secret_key
@@ -88,6 +90,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "aitrapp_site.audit.audited",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
@@ -118,7 +121,11 @@ DATABASE_URL = env_str("DATABASE_URL", default=PRIVATE.database_url)
 REDIS_URL = env_str("REDIS_URL", default=PRIVATE.redis_url)
 
 _database = database_from_url(DATABASE_URL)
-_database["OPTIONS"] = {"connect_timeout": "5", **_database["OPTIONS"]}
+_database["OPTIONS"] = {
+    "connect_timeout": "5",
+    "application_name": process_name(sys.argv),
+    **_database["OPTIONS"],
+}
 _database["CONN_HEALTH_CHECKS"] = True
 if env_bool("DATABASE_POOL", default=False):
     # Under ASGI each request has a thread of its own, so only a pool keeps connections (asgi.py asks for it).

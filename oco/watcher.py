@@ -249,6 +249,8 @@ class OrderWatcher:
         done.fills_applied += read.applied
         if not read.is_behind:
             self._lacks_fills_since = None
+        if read.trades_closed:
+            account.keep_locks(self.desk, self.quote)
         if read.applied or read.trades_closed:
             self._day_book = None
             self._read_at = None

@@ -14,7 +14,7 @@ from reporting import invariants, queries
 from reporting.criteria import Criterion, evidence_of, judge
 from reporting.queries import BookReader
 from reporting.summary import Summary, summary
-from risk import state
+from risk import self_test, state
 from risk.models import BurninDay
 from trading.core.money import to_paise
 from trading.models import Account, Fill, Signal, StrategySetting, VenueSession
@@ -71,11 +71,19 @@ def report(
         trading_date=trading_date,
         reported_at=now,
         criteria=judge(evidence_of(facts)),
-        problems=tuple(invariants.problems(facts)),
+        problems=(*invariants.problems(facts), *_rules_not_asked(session, trading_date)),
         summary=summary(account, session, trading_date),
         evidence=evidence_hash(account, Path(settings.BASE_DIR)),
         digest=day_digest(account, session, trading_date),
     )
+
+
+def _rules_not_asked(session: VenueSession, trading_date: date) -> list[str]:
+    """A rule that lost its place guards nothing, and nothing else would show it."""
+    unasked = sorted(self_test.unasked(session.pk, trading_date))
+    return [
+        f"{reason}: no entry was asked about it today, although entries were looked at" for reason in unasked
+    ]
 
 
 def store(judged: Report) -> BurninDay:

@@ -7,6 +7,7 @@ clock.
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -20,7 +21,8 @@ from prometheus_client.registry import Collector
 
 from oco.models import OcoGroup, OcoLeg
 from reporting import picture, queries
-from risk import state
+from risk import self_test, state
+from risk.models import RuleTally
 from trading import account as books
 from trading import current, tick_bus
 from trading.core.enums import CommandKind, OrderStatus, PauseReason, RiskReason
@@ -86,7 +88,23 @@ def _counters(session: VenueSession) -> Iterator[Metric]:
     yield _counter("oco_children_created", "Legs of OCO groups", legs.count())
     blocked = decisions.filter(approved=False).exclude(unranked)
     yield _counter("risk_blocks", "Entries that the pre-trade check refused", blocked.count())
+    asked = list(RuleTally.objects.filter(session=session).order_by("rule", "trading_date"))
+    yield from _rules(asked)
+    newest = max((row.trading_date for row in asked), default=None)
+    unasked = self_test.unasked(session.pk, newest) if newest else frozenset()
+    yield _gauge("rules_unasked", "Rules that no entry was asked by on the newest day", len(unasked))
     yield _counter("retries", "Exits priced or placed again; an entry never is", _retries(session))
+
+
+def _rules(asked: Iterable[RuleTally]) -> Iterator[Metric]:
+    """What each rule said, by the reason it gives."""
+    passes = CounterMetricFamily("trader_rule_passes", "Entries that a rule let pass", labels=["rule"])
+    refusals = CounterMetricFamily("trader_rule_refusals", "Entries that a rule refused", labels=["rule"])
+    for rule, rows in groupby(asked, key=lambda row: row.rule):
+        of_rule = list(rows)
+        passes.add_metric([rule], sum(row.passes for row in of_rule))
+        refusals.add_metric([rule], sum(row.refusals for row in of_rule))
+    yield from (passes, refusals)
 
 
 def _retries(session: VenueSession) -> int:
@@ -109,6 +127,14 @@ def _gauges(session: VenueSession) -> Iterator[Metric]:
     yield _gauge("daily_pnl_rupees", "Realised and open, charges so far included", float(pnl))
     if ours and ours.rows:
         ages_ms = [age_ms for *_, age_ms in ours.rows.values() if age_ms >= 0]
+        lost = CounterMetricFamily(
+            "trader_feed_lost",
+            "What came to the strategy loop and was not used (frames, ticks by kind) or not recorded",
+            labels=["kind"],
+        )
+        for kind, count in ours.lost.items():
+            lost.add_metric([kind], count)
+        yield lost
         yield _gauge("feed_age_seconds", "Market time since the newest tick", min(ages_ms, default=0) / 1000)
 
 

@@ -1,21 +1,37 @@
-"""Console pages of risk: limits (a new version is added, none is changed), entries off, burn-in days."""
+"""Console pages of risk: limits (a new version is added, none is changed), what keeps entries off, evidence, audit."""
 
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import Exists, Model, OuterRef, QuerySet
+from django.core.paginator import Paginator
+from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 from django.db.models.fields.related import ForeignKey
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.functional import cached_property
 from django.utils.html import format_html
 
 from aitrapp_site import levers
-from aitrapp_site.console import AccountPage, ConsoleAdmin, ReadOnlyAdmin, account_action, lines
+from aitrapp_site.console import NOTHING, AccountPage, ConsoleAdmin, ReadOnlyAdmin, account_action, lines
 from risk import state
-from risk.models import LIMIT_NAMES, BurninDay, EntriesOff, RiskLimits
-from trading.core.enums import Mode
-from trading.models import Account
+from risk.locks import CannotBeLifted
+from risk.models import (
+    LIMIT_NAMES,
+    AuditEntry,
+    Blackout,
+    BurninDay,
+    EntriesOff,
+    Lock,
+    RiskLimits,
+    RuleTally,
+)
+from trading.approvals import TooLate
+from trading.core.enums import ApprovalAnswer, Mode
+from trading.models import Account, Approval
+
+#: of the audit: how many entries a list counts, and how much of one it shows
+COUNTED, LINES_SHOWN, VALUE_SHOWN = 10_000, 12, 60
 
 
 @admin.register(RiskLimits)
@@ -102,6 +118,88 @@ class EntriesOffAdmin(ReadOnlyAdmin):
     search_fields = ("why", "set_by", "lifted_by")
 
 
+@admin.register(Approval)
+class ApprovalAdmin(ReadOnlyAdmin):
+    """Entries that wait for a yes, or waited."""
+
+    list_display = (
+        "asked_at", "signal", "quantity", "limit_price", "risk_inr", "until", "answer", "answered_by",
+    )  # fmt: skip
+    list_filter = ("answer", "account")
+    list_select_related = ("signal",)
+    date_hierarchy = "asked_at"
+    search_fields = ("^signal__tradingsymbol", "answered_by")
+    actions = ("agree", "refuse")
+
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("trading.operate")
+
+    @admin.action(description="Yes: enter it", permissions=["operate"])
+    def agree(self, request: HttpRequest, rows: QuerySet[Approval]) -> None:
+        self._answer(request, rows, ApprovalAnswer.YES)
+
+    @admin.action(description="No: leave it", permissions=["operate"])
+    def refuse(self, request: HttpRequest, rows: QuerySet[Approval]) -> None:
+        self._answer(request, rows, ApprovalAnswer.NO)
+
+    def _answer(self, request: HttpRequest, rows: QuerySet[Approval], given: ApprovalAnswer) -> None:
+        for approval in rows.select_related("signal", "account"):
+            try:
+                levers.answer_approval(approval, given, by=request.user.get_username())
+            except TooLate as error:
+                self.message_user(request, str(error), messages.ERROR)
+            else:
+                self.message_user(request, f"{approval}: {given}.", messages.SUCCESS)
+
+
+@admin.register(Lock)
+class LockAdmin(ReadOnlyAdmin):
+    """What protections did by themselves. A ticked one is let go of by the action; the rule counts on."""
+
+    list_display = (
+        "locked_at", "protection", "tradingsymbol", "why", "until", "account", "lifted_at", "lifted_by",
+    )  # fmt: skip
+    list_filter = (("lifted_at", admin.EmptyFieldListFilter), "protection", "account")
+    list_select_related = ("account",)
+    date_hierarchy = "locked_at"
+    search_fields = ("why", "^tradingsymbol", "lifted_by")
+    actions = ("lift",)
+
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("trading.operate")
+
+    @admin.action(description="Lift the lock", permissions=["operate"])
+    def lift(self, request: HttpRequest, rows: QuerySet[Lock]) -> None:
+        for lock in rows:
+            try:
+                levers.lift_lock(lock, by=request.user.get_username())
+            except CannotBeLifted as error:
+                self.message_user(request, str(error), messages.ERROR)
+            else:
+                self.message_user(request, f"{lock} is lifted.", messages.SUCCESS)
+
+
+@admin.register(Blackout)
+class BlackoutAdmin(ConsoleAdmin):
+    """Dated events during which nothing new is entered."""
+
+    editable = ("event", "name", "starts_at", "ends_at")
+    list_display = ("starts_at", "ends_at", "event", "name")
+    date_hierarchy = "starts_at"
+    search_fields = ("event", "^name")
+
+
+@admin.register(RuleTally)
+class RuleTallyAdmin(ReadOnlyAdmin):
+    """How often each rule was asked, and what it said: one that nobody asks guards nothing."""
+
+    list_display = ("trading_date", "rule", "passes", "refusals", "session")
+    search_fields = ("rule",)
+    list_filter = ("rule",)
+    list_select_related = ("session",)
+    date_hierarchy = "trading_date"
+
+
 @admin.register(BurninDay)
 class BurninDayAdmin(ReadOnlyAdmin):
     """Gross, charges and net are always shown apart."""
@@ -118,6 +216,57 @@ class BurninDayAdmin(ReadOnlyAdmin):
     @admin.display(description="failed criteria")
     def failed_criteria(self, day: BurninDay) -> str:
         return lines(str(criterion["name"]) for criterion in day.criteria if not criterion["passed"])
+
+
+class FirstPages(Paginator):  # type: ignore[type-arg]  # generic only in the stubs
+    """Counts no further than somebody turns pages: counting a million rows takes longer than reading fifty."""
+
+    @cached_property
+    def count(self) -> int:
+        entries: QuerySet[AuditEntry] = self.object_list  # type: ignore[assignment]  # the admin pages no lists
+        return entries[:COUNTED].count()
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ReadOnlyAdmin):
+    """Newest first. Older ones than the list counts are found by date, name or subject, or exported."""
+
+    list_display = ("at", "actor", "address", "action", "outcome", "subject", "what")
+    list_filter = ("action", "outcome", "account")
+    list_select_related = ("account",)
+    date_hierarchy = "at"
+    search_fields = ("actor__startswith", "subject__startswith")
+    search_help_text = "How the actor or the subject begins, such as: account paper"
+    paginator = FirstPages
+    show_facets = admin.ShowFacets.NEVER
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[AuditEntry], search_term: str
+    ) -> tuple[QuerySet[AuditEntry], bool]:
+        """The words as one beginning, not each for itself: an index answers that."""
+        begun = Q()
+        for lookup in self.search_fields:
+            begun |= Q(**{lookup: search_term})
+        return queryset.filter(begun) if search_term else queryset, False
+
+    @admin.display(description="what")
+    def what(self, entry: AuditEntry) -> str:
+        return lines([*changes_of(entry), *entry.words.splitlines()][:LINES_SHOWN])
+
+
+def changes_of(entry: AuditEntry) -> list[str]:
+    """`mode: PAPER → LIVE`, a line for each column; one that only came or went has one side."""
+    before, after = entry.before or {}, entry.after or {}
+    both = {name: (before.get(name), after.get(name)) for name in [*before, *after]}
+    return [
+        f"{name}: {_short(old)} → {_short(new)}" if name in before else f"{name}: {_short(new)}"
+        for name, (old, new) in both.items()
+    ]
+
+
+def _short(value: object) -> str:
+    text = NOTHING if value in (None, "") else str(value)
+    return text if len(text) <= VALUE_SHOWN else f"{text[:VALUE_SHOWN]}…"
 
 
 @account_action("Pause entries", permission="operate")

@@ -4,15 +4,16 @@ from dataclasses import dataclass
 
 from risk import rules
 from risk.rules import Denial, EntryRequest, RiskContext
-from trading.core.enums import Role
+from trading.core.enums import RiskReason, Role
 from trading.core.values import OrderRequest
 
 
 @dataclass(frozen=True, slots=True)
 class Approved:
-    """An order that may be sent."""
+    """An order that may be sent. `asked` are the rules that were asked of an entry, by the reason each gives."""
 
     request: OrderRequest
+    asked: tuple[RiskReason, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class Refused:
     """All reasons against an entry, not just the first."""
 
     denials: tuple[Denial, ...]
+    asked: tuple[RiskReason, ...] = ()
 
 
 def check_entry(request: EntryRequest, order: OrderRequest, context: RiskContext) -> Approved | Refused:
@@ -35,8 +37,8 @@ def check_entry(request: EntryRequest, order: OrderRequest, context: RiskContext
     )
     if not same or order.quantity > request.quantity:
         raise ValueError(f"the order {order} is not the entry that was checked: {request}")
-    denials = rules.check(request, context)
-    return Refused(denials) if denials else Approved(order)
+    denials, asked = rules.check(request, context), tuple(rules.RULES)
+    return Refused(denials, asked) if denials else Approved(order, asked)
 
 
 def allow_exit(order: OrderRequest, *, position_quantity: int, position_sign: int) -> Approved:

@@ -30,6 +30,15 @@ class Limits:
     cooldown_min: int = 5
     losses_in_a_row: int = 6
     signal_age_s: int = 60
+    spread_pct: Decimal = Decimal("0.50")
+    #: into a contract on its last day, until this full hour, IST
+    expiry_day_until_h: int = 14
+    #: so many entries refused one after the other keep entries off for so long
+    rejections_in_a_row: int = 5
+    rejections_pause_min: int = 15
+    #: the middle of the newest entries' times to their answer; above it entries are off for so long
+    order_latency_ms: int = 2000
+    latency_pause_min: int = 10
 
     @classmethod
     def day_one(cls) -> "Limits":
@@ -63,9 +72,17 @@ BOUNDS: dict[str, tuple[str, str, str, str]] = {
     "cooldown_min": ("cooldown after a loss", " min", "0", "375"),
     "losses_in_a_row": ("losses in a row", "", "1", "50"),
     "signal_age_s": ("signal age", " s", "1", "600"),
+    "spread_pct": ("spread", " %", "0.01", "5"),
+    "expiry_day_until_h": ("entries on a contract's last day until", " h", "9", "16"),
+    "rejections_in_a_row": ("rejections in a row", "", "2", "50"),
+    "rejections_pause_min": ("pause after rejections", " min", "1", "375"),
+    "order_latency_ms": ("time to an order's answer", " ms", "50", "7000"),
+    "latency_pause_min": ("pause after slow answers", " min", "1", "375"),
 }
 
-_STRICTER_IS_MORE = frozenset({"reward_to_costs", "cooldown_min"})
+_STRICTER_IS_MORE = frozenset(
+    {"reward_to_costs", "cooldown_min", "rejections_pause_min", "latency_pause_min"}
+)
 
 
 def problems(limits: Limits) -> list[str]:

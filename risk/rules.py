@@ -1,122 +1,29 @@
-"""The pre-trade rules: each is a function, the tuple of them is the policy. Pure; now comes in the context.
+"""The pre-trade rules: each is a function, the table of them is the policy. Pure; now comes in the context.
 
 A new rule is one function, its place in RULES, a RiskReason with its sentence, and a row in the test's table.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from decimal import Decimal
+from datetime import timedelta
 
-from risk.limits import Limits
-from trading.core.enums import Exchange, PauseReason, Product, RiskReason, Side
+from risk import protections
+from risk.values import AccountSnapshot, Denial, EntryRequest, EntryWindow, Instrument, RiskContext
+from trading.core.enums import RiskReason, Side
 from trading.core.money import format_inr, to_inr
 from trading.core.sizing import risk_budget_inr
-from trading.core.values import Quote
 
-#: exchange and tradingsymbol
-Instrument = tuple[Exchange, str]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class EntryRequest:
-    """A sized entry that asks to be sent. Prices per unit in rupees; size it with the same `entry_price`."""
-
-    strategy: str
-    exchange: Exchange
-    tradingsymbol: str
-    product: Product
-    side: Side
-    #: the limit price
-    entry_price: Decimal
-    stop_price: Decimal
-    target_price: Decimal
-    #: 0 where one lot risks too much
-    quantity: int
-    lot_size: int
-    #: expected, of the whole round trip
-    charges_inr: Decimal
-    slippage_inr: Decimal
-    #: aware; when the setup was confirmed
-    signal_at: datetime
-    #: None: the broker was not asked yet
-    required_margin_inr: Decimal | None = None
-
-    @property
-    def instrument(self) -> Instrument:
-        return (self.exchange, self.tradingsymbol)
-
-    @property
-    def risk_inr(self) -> Decimal:
-        """Rupees lost if the entry fills at its limit and the stop at its trigger."""
-        return abs(self.entry_price - self.stop_price) * self.quantity
-
-    @property
-    def reward_inr(self) -> Decimal:
-        """Rupees won at the target; negative when the target is on the wrong side."""
-        return (self.target_price - self.entry_price) * self.side.sign * self.quantity
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AccountSnapshot:
-    """The account at one moment, the other entries of the same pass included."""
-
-    capital_inr: Decimal
-    #: realised and open, less charges
-    day_pnl_inr: Decimal = Decimal(0)
-    #: open trades, resting entries and entries in flight or unknown (`trading.core.sizing.heat_inr`)
-    open_heat_inr: Decimal = Decimal(0)
-    #: open trades, and entries that may still become one
-    open_positions: int = 0
-    trades_today: int = 0
-    losses_in_a_row: int = 0
-    #: aware market time of each instrument's last losing exit
-    last_loss_at: Mapping[Instrument, datetime] = field(default_factory=dict)
-    #: has an open trade, a working entry or an unknown one
-    busy: frozenset[Instrument] = frozenset()
-    entries_last_s: int = 0
-    #: every write to the broker counts, entries, exits, changes and cancellations
-    orders_last_s: int = 0
-    orders_last_min: int = 0
-    orders_today: int = 0
-    #: None: the broker was not asked yet
-    available_margin_inr: Decimal | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class EntryWindow:
-    """When entries are allowed: from the first moment, up to but not including the last. Aware, IST."""
-
-    entries_from: datetime
-    entries_until: datetime
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RiskContext:
-    """Everything a rule may look at."""
-
-    account: AccountSnapshot
-    #: in force: see `risk.limits.effective`
-    limits: Limits
-    entries_off: frozenset[PauseReason]
-    #: why this mode may not trade at this venue; empty when it may
-    mode_problem: str = ""
-    #: why this instrument is watched and not entered; empty when it may be
-    excluded: str = ""
-    #: None: no session of this instrument today
-    window: EntryWindow | None
-    quote: Quote | None
-    #: aware market time
-    now: datetime
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Denial:
-    """One reason against an entry, with its figures in the operator's words."""
-
-    reason: RiskReason
-    text: str
-
+__all__ = [
+    "RULES",
+    "SENTENCES",
+    "AccountSnapshot",
+    "Denial",
+    "EntryRequest",
+    "EntryWindow",
+    "Instrument",
+    "RiskContext",
+    "check",
+    "denial",
+]
 
 SENTENCES: dict[RiskReason, str] = {
     RiskReason.ENTRIES_OFF: "Entries are off: {reasons}.",
@@ -137,7 +44,13 @@ SENTENCES: dict[RiskReason, str] = {
     RiskReason.LOSSES_IN_A_ROW: "{count} trades in a row lost; {limit} end the day's entries.",
     RiskReason.INSTRUMENT_BUSY: "{instrument} already has an open trade or entry.",
     RiskReason.MARGIN_SHORT: "The entry needs a margin of {required}; {available} is available.",
+    RiskReason.SPREAD_TOO_WIDE: "The spread of {spread} is {pct} % of the price; {limit} % is the most.",
+    RiskReason.EVENT_BLACKOUT: "No entry during {event}.",
+    RiskReason.EXPIRY_DAY: "{instrument} expires today: {why}.",
+    RiskReason.REJECTIONS_IN_A_ROW: "The last {count} entries were refused; the pause is {limit} min.",
+    RiskReason.ORDERS_SLOW: "Entries are answered after {latency} ms; {most} ms is the most, the pause is {limit} min.",
     RiskReason.NOT_RANKED: "Place {place} of this pass; {limit} are entered at most.",
+    RiskReason.NOT_AGREED: "{who} did not agree to {quantity} at {limit}.",
     RiskReason.SIGNAL_TOO_OLD: "The signal is {age} old; {limit} s is the most.",
 }
 
@@ -296,16 +209,72 @@ def costs(request: EntryRequest, context: RiskContext) -> Denial | None:
 
 def cooldown(request: EntryRequest, context: RiskContext) -> Denial | None:
     """After a loss an instrument is left alone for a while."""
-    lost_at = context.account.last_loss_at.get(request.instrument)
-    limit_min = context.limits.cooldown_min
-    if lost_at is None or context.now - lost_at >= timedelta(minutes=limit_min):
+    lock = protections.cooldown(context.account, context.limits, request.instrument, context.now)
+    if lock is None:
         return None
-    return denial(RiskReason.COOLDOWN, age=_span(context.now - lost_at), limit=limit_min)
+    age = _span(context.now - lock.cause_at)
+    return denial(RiskReason.COOLDOWN, age=age, limit=context.limits.cooldown_min)
 
 
 def losses_in_a_row(request: EntryRequest, context: RiskContext) -> Denial | None:
+    """A series of losses ends the day's entries, unless an operator lets it pass."""
+    if protections.losses_in_a_row(context.account, context.limits, context.now) is None:
+        return None
     count, limit = context.account.losses_in_a_row, context.limits.losses_in_a_row
-    return denial(RiskReason.LOSSES_IN_A_ROW, count=count, limit=limit) if count >= limit else None
+    return denial(RiskReason.LOSSES_IN_A_ROW, count=count, limit=limit)
+
+
+def rejections_in_a_row(request: EntryRequest, context: RiskContext) -> Denial | None:
+    """Who is refused again and again does something wrong; each try counts against the broker's quota."""
+    if protections.rejections_in_a_row(context.account, context.limits, context.now) is None:
+        return None
+    count, limit = context.account.rejections_in_a_row, context.limits.rejections_pause_min
+    return denial(RiskReason.REJECTIONS_IN_A_ROW, count=count, limit=limit)
+
+
+def orders_slow(request: EntryRequest, context: RiskContext) -> Denial | None:
+    """Where answers take seconds, a price is old when its order arrives, and so would its stop be."""
+    if protections.orders_slow(context.account, context.limits, context.now) is None:
+        return None
+    limits, latency_ms = context.limits, context.account.order_latency_ms
+    figures = {"latency": f"{latency_ms:.0f}", "most": limits.order_latency_ms}
+    return denial(RiskReason.ORDERS_SLOW, **figures, limit=limits.latency_pause_min)
+
+
+def spread(request: EntryRequest, context: RiskContext) -> Denial | None:
+    """A wide spread is paid twice, and a stop fills far from its trigger."""
+    quote = context.quote
+    if quote is None or quote.bid_paise <= 0 or quote.ask_paise <= 0:
+        return None
+    spread_paise = quote.ask_paise - quote.bid_paise
+    pct = to_inr(spread_paise) * 200 / to_inr(quote.ask_paise + quote.bid_paise)
+    if pct <= context.limits.spread_pct:
+        return None
+    spread_inr = format_inr(to_inr(spread_paise))
+    return denial(
+        RiskReason.SPREAD_TOO_WIDE, spread=spread_inr, pct=f"{pct:.3f}", limit=context.limits.spread_pct
+    )
+
+
+def no_event(request: EntryRequest, context: RiskContext) -> Denial | None:
+    """The operator's table of dated events: a budget, a rate decision, a company's results."""
+    if not context.blackout:
+        return None
+    return denial(RiskReason.EVENT_BLACKOUT, event=context.blackout)
+
+
+def not_expiring(request: EntryRequest, context: RiskContext) -> Denial | None:
+    """On its last day a contract jumps about its strike; one that is settled in shares is not touched at all."""
+    if request.expires_on != context.now.date():
+        return None
+    last_hour = context.limits.expiry_day_until_h
+    if request.is_delivered:
+        why = "who holds it at the end takes or gives shares"
+    elif context.now.hour >= last_hour:
+        why = f"no entry from {last_hour}:00"
+    else:
+        return None
+    return denial(RiskReason.EXPIRY_DAY, instrument=":".join(request.instrument), why=why)
 
 
 def instrument_free(request: EntryRequest, context: RiskContext) -> Denial | None:
@@ -333,32 +302,38 @@ def signal_age(request: EntryRequest, context: RiskContext) -> Denial | None:
 
 Rule = Callable[[EntryRequest, RiskContext], Denial | None]
 
-RULES: tuple[Rule, ...] = (
-    entries_off,
-    mode_allowed,
-    not_excluded,
-    session_open,
-    quote_known,
-    price_fresh,
-    price_band,
-    at_least_one_lot,
-    heat,
-    daily_loss,
-    open_positions,
-    trades_per_day,
-    order_rate,
-    costs,
-    cooldown,
-    losses_in_a_row,
-    instrument_free,
-    margin,
-    signal_age,
-)
+#: each rule under the one reason it gives, in the order in which reasons are told
+RULES: Mapping[RiskReason, Rule] = {
+    RiskReason.ENTRIES_OFF: entries_off,
+    RiskReason.MODE_NOT_ALLOWED: mode_allowed,
+    RiskReason.EXCLUDED: not_excluded,
+    RiskReason.SESSION_CLOSED: session_open,
+    RiskReason.NO_QUOTE: quote_known,
+    RiskReason.STALE_PRICE: price_fresh,
+    RiskReason.PRICE_BAND: price_band,
+    RiskReason.BELOW_ONE_LOT: at_least_one_lot,
+    RiskReason.HEAT_LIMIT: heat,
+    RiskReason.DAILY_LOSS_REACHED: daily_loss,
+    RiskReason.OPEN_POSITIONS_LIMIT: open_positions,
+    RiskReason.TRADES_PER_DAY_LIMIT: trades_per_day,
+    RiskReason.ORDER_RATE: order_rate,
+    RiskReason.COSTS_TOO_HIGH: costs,
+    RiskReason.COOLDOWN: cooldown,
+    RiskReason.LOSSES_IN_A_ROW: losses_in_a_row,
+    RiskReason.REJECTIONS_IN_A_ROW: rejections_in_a_row,
+    RiskReason.ORDERS_SLOW: orders_slow,
+    RiskReason.SPREAD_TOO_WIDE: spread,
+    RiskReason.EVENT_BLACKOUT: no_event,
+    RiskReason.EXPIRY_DAY: not_expiring,
+    RiskReason.INSTRUMENT_BUSY: instrument_free,
+    RiskReason.MARGIN_SHORT: margin,
+    RiskReason.SIGNAL_TOO_OLD: signal_age,
+}
 
 
 def check(request: EntryRequest, context: RiskContext) -> tuple[Denial, ...]:
     """Every reason against this entry; empty when there is none."""
-    return tuple(found for rule in RULES if (found := rule(request, context)))
+    return tuple(found for rule in RULES.values() if (found := rule(request, context)))
 
 
 def _span(span: timedelta) -> str:

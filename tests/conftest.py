@@ -13,6 +13,7 @@ import django
 import pytest
 from _pytest.nodeid import NodeId
 from django.conf import settings
+from pytest_django.plugin import DjangoDbBlocker
 
 from aitrapp_site import embedded
 
@@ -67,6 +68,15 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         _servers.close()
         embedded.wait_until_stopped(data_dir, timeout_s=20)
     shutil.rmtree(data_dir, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+    """The test database, made to be emptied again and again."""
+    from tests.audit_rows import let_the_audit_be_emptied
+
+    with django_db_blocker.unblock():
+        let_the_audit_be_emptied()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -5,11 +5,12 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from oco.models import DayStep, Flatten, OcoGroup, OcoLeg
-from risk.models import BurninDay, EntriesOff, RiskLimits
+from risk.models import Blackout, BurninDay, EntriesOff, Lock, RiskLimits, RuleTally
 from trading.core.session import IST
 from trading.models import (
     Account,
     ApiKey,
+    Approval,
     Command,
     Decision,
     Fill,
@@ -132,6 +133,7 @@ def build_day(number: int = 1) -> Chain:
     EntriesOff.objects.create(
         account=account, reason="risk", why="daily loss", set_by="watcher", set_at=MORNING
     )
+    _build_guards(chain, number)
     BurninDay.objects.create(
         **here, trading_date=DAY, market="synthetic", passed=False, trades=1, gross_inr=Decimal("-3753.75"),
         charges_inr=Decimal("312.40"), net_inr=Decimal("-4066.15"), evidence="e" * 64, digest="d" * 64,
@@ -150,6 +152,28 @@ def build_day(number: int = 1) -> Chain:
         **here, trading_date=DAY, name="square-off", due_at=MORNING, done_at=MORNING, result={"closed": 1}
     )
     return chain
+
+
+def _build_guards(chain: Chain, number: int) -> None:
+    """What keeps entries back by itself, and one that waits for a yes."""
+    here = {"account": chain.account, "session": chain.session}
+    idea = Signal.objects.get(pk=chain.signal.pk)
+    idea.pk, idea.candle_at, idea.plan_id = None, MORNING - timedelta(minutes=30), f"{number:024}"
+    idea.save(force_insert=True)
+    Approval.objects.create(
+        **here, signal=idea, quantity=75, limit_price=Decimal("24500.05"), risk_inr=Decimal("3750.00"),
+        asked_at=MORNING, until=MORNING + timedelta(minutes=1),
+    )  # fmt: skip
+    Lock.objects.create(
+        **here, protection="COOLDOWN", exchange="NFO", tradingsymbol="NIFTY26NOVFUT", why="the trade lost",
+        cause_at=MORNING, until=MORNING + timedelta(minutes=5), locked_at=MORNING,
+    )  # fmt: skip
+    RuleTally.objects.create(session=chain.session, trading_date=DAY, rule="HEAT_LIMIT", passes=3, refusals=1)
+    Blackout.objects.create(
+        event="RBI policy",
+        starts_at=MORNING + timedelta(days=1),
+        ends_at=MORNING + timedelta(days=1, hours=1),
+    )
 
 
 def _order(number: int, letter: str, place: dict[str, object], **fields: object) -> Order:

@@ -14,9 +14,15 @@ from trading.tick_bus import Row, TickSnapshot
 NIFTY = "NFO:NIFTY26NOVFUT"
 
 
-def snapshot(last_paise: int = 2_452_005, *, at: datetime = MORNING, name: str = NIFTY) -> TickSnapshot:
+def snapshot(
+    last_paise: int = 2_452_005,
+    *,
+    at: datetime = MORNING,
+    name: str = NIFTY,
+    lost: dict[str, int] | None = None,
+) -> TickSnapshot:
     row: Row = (last_paise, last_paise - 10, last_paise + 10, 400)
-    return TickSnapshot(at=at, rows={name: row})
+    return TickSnapshot(at=at, rows={name: row}, lost=lost or {})
 
 
 @contextmanager

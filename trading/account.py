@@ -4,13 +4,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from statistics import median
+from typing import Any, Final
 
-from django.db.models import QuerySet, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 
+from risk import locks, protections, state
+from risk.limits import Limits, effective
 from risk.rules import AccountSnapshot
 from trading import orders, trades
 from trading.core import order_states
-from trading.core.enums import CommandKind, Exchange, Mode, Role, Side
+from trading.core.enums import CommandKind, Exchange, Mode, OrderStatus, Role, Side
 from trading.core.money import to_inr
 from trading.core.sizing import OpenRisk, heat_inr
 from trading.core.values import Quote
@@ -19,6 +23,10 @@ from trading.models import Command, Order, Trade
 
 #: (exchange, tradingsymbol) → its quote, None when never seen
 Quotes = Callable[[str, str], Quote | None]
+#: the most that a streak of refused entries is counted to: the limit's own most
+ENTRIES_LOOKED_AT: Final = 50
+#: so many entries make a middle worth the name
+LATENCIES: Final = 5
 
 
 def capital_inr(desk: Desk) -> Decimal:
@@ -40,8 +48,18 @@ def snapshot(desk: Desk, quotes: Quotes, capital: Decimal) -> AccountSnapshot:
         .select_related("decision__signal")
     )
     closed = list(trades.of_session(desk).exclude(closed_at=None).order_by("closed_at", "pk"))
+    last_losses = _last_losses(closed)
     sent = Command.objects.filter(order__account=desk.account, order__session=desk.session)
-    last_second = sent.filter(intent_at__gt=now - timedelta(seconds=1))
+    in_last_second, in_last_minute = (
+        Q(intent_at__gt=now - timedelta(seconds=seconds)) for seconds in (1, 60)
+    )
+    is_entry = Q(order__role=Role.ENTRY, kind=CommandKind.PLACE)
+    rates = sent.filter(order__trading_date=desk.trading_date).aggregate(
+        entries_last_s=Count("pk", filter=in_last_second & is_entry),
+        orders_last_s=Count("pk", filter=in_last_second),
+        orders_last_min=Count("pk", filter=in_last_minute),
+        orders_today=Count("pk"),
+    )
     in_trade = {(Exchange(trade.exchange), trade.tradingsymbol) for trade in open_trades}
     # An entry whose executions only the order book shows is in no trade yet, and waits no more.
     untold = trades.untold_entries(desk)
@@ -58,13 +76,28 @@ def snapshot(desk: Desk, quotes: Quotes, capital: Decimal) -> AccountSnapshot:
         open_positions=len(in_trade | coming),
         trades_today=len(closed) + len(in_trade | coming),
         losses_in_a_row=_losses_in_a_row(closed),
-        last_loss_at=_last_losses(closed),
+        last_loss_at=last_losses,
         busy=frozenset(in_trade | coming),
-        entries_last_s=last_second.filter(order__role=Role.ENTRY, kind=CommandKind.PLACE).count(),
-        orders_last_s=last_second.count(),
-        orders_last_min=sent.filter(intent_at__gt=now - timedelta(minutes=1)).count(),
-        orders_today=sent.filter(order__trading_date=desk.trading_date).count(),
+        **rates,
+        lost_at=max(last_losses.values(), default=None),
+        lifted=locks.lifted(desk.session.pk),
+        **_how_entries_went(desk),
     )
+
+
+def limits_in_force(desk: Desk) -> tuple[Limits, int]:
+    """The limits of this moment, capped on the first LIVE day, and their version."""
+    row = state.limits_in_force(desk.account.pk)
+    first_live_day = desk.account.mode == Mode.LIVE and desk.account.live_since == desk.trading_date
+    return effective(row.value(), is_first_live_day=first_live_day), row.version
+
+
+def keep_locks(desk: Desk, quotes: Quotes) -> None:
+    """Write down which protections lock entries now, so that an operator sees it before the next signal comes."""
+    limits, _ = limits_in_force(desk)
+    now = desk.clocks.market_now()
+    standing = protections.standing(snapshot(desk, quotes, capital_inr(desk)), limits, now)
+    locks.keep(desk.account.pk, desk.session.pk, standing, now)
 
 
 def holding_of(order: Order) -> tuple[str, str, str]:
@@ -181,6 +214,33 @@ def _untold_risks(untold: list[tuple[Order, int]]) -> list[OpenRisk]:
         for order, quantity in untold
         if order.decision is not None
     ]
+
+
+def _how_entries_went(desk: Desk) -> dict[str, Any]:
+    """How many of the newest entries were refused one after the other, and how long their answers took."""
+    entries = orders.of_session(desk).filter(role=Role.ENTRY).order_by("-asked_at", "-pk")
+    newest = list(entries.values_list("pk", "status", "asked_at")[:ENTRIES_LOOKED_AT])
+    is_open_question = {OrderStatus.DENIED, *order_states.IN_FLIGHT}
+    refused_at = []
+    for _, status, asked_at in newest:
+        if status == OrderStatus.REJECTED:
+            refused_at.append(asked_at)
+        elif status not in is_open_question:
+            break
+    placed = Command.objects.filter(
+        order_id__in=[pk for pk, _, _ in newest[: 2 * LATENCIES]],
+        kind=CommandKind.PLACE,
+        latency_ms__isnull=False,
+    )
+    timed = list(placed.order_by("-intent_at", "-pk").values_list("latency_ms", "intent_at")[:LATENCIES])
+    return {
+        "rejections_in_a_row": len(refused_at),
+        "rejected_at": max(refused_at, default=None),
+        "order_latency_ms": median([ms for ms, _ in timed if ms is not None])
+        if len(timed) == LATENCIES
+        else 0.0,
+        "latency_at": timed[0][1] if timed else None,
+    }
 
 
 def _losses_in_a_row(closed: list[Trade]) -> int:

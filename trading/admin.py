@@ -58,8 +58,10 @@ class AccountAdmin(ConsoleAdmin):
     """The mode is shown and never typed: PAPER to LIVE goes through the gate alone."""
 
     form = AccountForm
-    editable = ("name", "paper_capital_inr")
-    list_display = ("name", "broker_user", "mode", "product", "paper_capital_inr", "live_since")
+    editable = ("name", "paper_capital_inr", "asks_first")
+    list_display = (
+        "name", "broker_user", "mode", "product", "paper_capital_inr", "live_since", "asks_first",
+    )  # fmt: skip
     list_filter = ("mode",)
     search_fields = ("name", "broker_user")
     actions = ACCOUNT_ACTIONS

@@ -13,9 +13,10 @@ from ninja import Query, Router, Schema, Status
 from ninja.errors import HttpError
 
 from aitrapp_site.callers import Needs
+from risk import audit
 from trading import bells, current
 from trading.broker.kite.postback import is_genuine
-from trading.core.enums import Scope
+from trading.core.enums import AuditAction, Scope
 from trading.models import Account, Decision, Order, Signal, Trade
 from trading.schemas import DecisionOut, OrderOut, SignalOut, TradeOut
 
@@ -27,6 +28,7 @@ POSTBACK_MAX_BYTES = 64 * 1024
 NO_BROWSER = (
     "A person logs in at Kite, in a browser: open /admin/kite/ in the console, or use `manage.py kite_login`."
 )
+NOT_BEGUN_HERE = "That login was not begun here, or twice. Begin again."
 #: the browser's session keeps the word that Kite must bring back
 STATE = "kite_state"
 
@@ -121,7 +123,8 @@ def callback(
         return Status(409, {"detail": NO_BROWSER})
     sent = str(request.session.pop(STATE, ""))
     if not kite_login.is_same_state(sent, state):
-        messages.error(request, "That login was not begun here, or twice. Begin again.")
+        audit.refuse(AuditAction.KITE_LOGIN, "a browser that was not sent to Kite", words=NOT_BEGUN_HERE)
+        messages.error(request, NOT_BEGUN_HERE)
         return HttpResponseRedirect(reverse("kite"))
     try:
         stored = kite_login.complete(

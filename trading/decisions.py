@@ -1,24 +1,28 @@
 """Decisions: a signal is sized, priced and checked; the answer is stored with all its reasons, then carried out."""
 
 import logging
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
 from decimal import Decimal
 
-from risk import rules, state
+from django.db import transaction
+
+from risk import blackouts, locks, protections, rules, self_test, state
 from risk.check import Approved, Refused, check_entry
-from risk.limits import effective
-from risk.rules import EntryRequest, EntryWindow, RiskContext
-from trading import account, orders, universe
+from risk.limits import Limits
+from risk.rules import AccountSnapshot, Denial, EntryRequest, EntryWindow, RiskContext
+from trading import account, approvals, orders, universe
 from trading.account import Quotes
 from trading.broker.base import BrokerError
 from trading.core import charges, sizing
 from trading.core.enums import Mode, OrderType, Product, RiskReason, Role, Side
-from trading.core.money import to_inr
+from trading.core.money import format_inr, to_inr
 from trading.core.order_ids import kite_tag, order_client_id
 from trading.core.session import Session
 from trading.core.values import InstrumentSpec, OrderRequest, Quote
 from trading.desk import Desk
-from trading.models import Decision, Order, Signal
+from trading.models import Approval, Decision, Order, Signal
 from trading.sending import BudgetSpent
 
 log = logging.getLogger(__name__)
@@ -37,59 +41,91 @@ class Market:
     quotes: Quotes
 
 
-def decide(desk: Desk, signal: Signal, market: Market, *, seen_s: float) -> list[Order]:
+def decide(
+    desk: Desk, signal: Signal, market: Market, *, seen_s: float, is_agreed: bool = False
+) -> list[Order]:
     """Answer one signal. Stores the Decision and, when approved, sends its entry; returns the orders sent.
 
-    `seen_s` is the monotonic time at which the tick that led here was read.
+    `seen_s` is the monotonic time at which the tick that led here was read. Where the account asks first, an entry
+    that may be made waits for an operator, without a Decision; `is_agreed`: it was answered with yes.
     """
-    now = desk.clocks.market_now()
-    limits_row = state.limits_in_force(desk.account.pk)
-    first_live_day = desk.account.mode == Mode.LIVE and desk.account.live_since == desk.trading_date
-    limits = effective(limits_row.value(), is_first_live_day=first_live_day)
+    limits, limits_version = account.limits_in_force(desk)
     capital = account.capital_inr(desk)
-    snapshot = account.snapshot(desk, market.quotes, capital)
     request = _entry_request(desk, signal, market, capital, limits.risk_per_trade_pct)
     order_requests = _order_requests(desk, signal, request, market.spec)
-    context = RiskContext(
+    context = _context(desk, market, account.snapshot(desk, market.quotes, capital), limits)
+    verdict = check_entry(request, order_requests[0], context)
+    if isinstance(verdict, Approved):
+        verdict, request = _ask_margin(desk, request, order_requests, context)
+    if isinstance(verdict, Approved) and not is_agreed and approvals.are_wanted(desk):
+        approvals.ask(desk, signal, request, until=signal.seen_at + timedelta(seconds=limits.signal_age_s))
+        return []
+    denials = verdict.denials if isinstance(verdict, Refused) else ()
+    with transaction.atomic():
+        _note_rules_and_locks(desk, context, verdict.asked, denials)
+        decision = Decision.objects.create(
+            signal=signal,
+            approved=not denials,
+            quantity=request.quantity,
+            reasons=[asdict(one) for one in denials],
+            decided_at=context.now,
+            mode=desk.account.mode,
+            limits_version=limits_version,
+            capital_inr=capital,
+            risk_inr=request.risk_inr,
+            reward_inr=request.reward_inr,
+            costs_inr=request.charges_inr + request.slippage_inr,
+            limit_price=request.entry_price,
+            tick_to_decision_ms=round((desk.clocks.monotonic_s() - seen_s) * 1000, 3),
+        )
+    return _send(desk, decision, order_requests) if decision.approved else []
+
+
+def _context(desk: Desk, market: Market, snapshot: AccountSnapshot, limits: Limits) -> RiskContext:
+    now = desk.clocks.market_now()
+    return RiskContext(
         account=snapshot,
         limits=limits,
         entries_off=state.reasons_off(desk.account.pk),
         mode_problem=_mode_problem(desk),
         excluded=universe.why_excluded(desk.account.pk, market.spec),
+        blackout=blackouts.event_now(universe.name_of(market.spec), now),
         window=EntryWindow(
             entries_from=market.session.entries_from, entries_until=market.session.entries_until
         ),
         quote=market.quote,
         now=now,
     )
-    verdict = check_entry(request, order_requests[0], context)
-    if isinstance(verdict, Approved):
-        verdict, request = _ask_margin(desk, request, order_requests, context)
-    decision = Decision.objects.create(
-        signal=signal,
-        approved=isinstance(verdict, Approved),
-        quantity=request.quantity,
-        reasons=[] if isinstance(verdict, Approved) else [asdict(one) for one in verdict.denials],
-        decided_at=now,
-        mode=desk.account.mode,
-        limits_version=limits_row.version,
-        capital_inr=capital,
-        risk_inr=request.risk_inr,
-        reward_inr=request.reward_inr,
-        costs_inr=request.charges_inr + request.slippage_inr,
-        limit_price=request.entry_price,
-        tick_to_decision_ms=round((desk.clocks.monotonic_s() - seen_s) * 1000, 3),
-    )
-    return [] if isinstance(verdict, Refused) else _send(desk, decision, order_requests)
+
+
+def _note_rules_and_locks(
+    desk: Desk, context: RiskContext, asked: Collection[RiskReason], denials: Collection[Denial]
+) -> None:
+    """Beside the decision, in its transaction: what each rule said, and which locks stood."""
+    refused = {denial.reason for denial in denials}
+    self_test.count(desk.session.pk, desk.trading_date, asked, refused)
+    standing = protections.standing(context.account, context.limits, context.now)
+    locks.keep(desk.account.pk, desk.session.pk, standing, context.now)
 
 
 def refuse_unranked(desk: Desk, signal: Signal, place: int, limit: int) -> Decision:
     """Store why a signal was not even looked at: too many better ones in the same pass."""
+    return _refuse(desk, signal, rules.denial(RiskReason.NOT_RANKED, place=place, limit=limit))
+
+
+def refuse_unagreed(desk: Desk, approval: Approval) -> Decision:
+    """Store that an operator said no, or that nobody answered in time."""
+    figures = {"quantity": approval.quantity, "limit": format_inr(approval.limit_price)}
+    who = approval.answered_by or "Nobody answered in time, so an operator"
+    return _refuse(desk, approval.signal, rules.denial(RiskReason.NOT_AGREED, who=who, **figures))
+
+
+def _refuse(desk: Desk, signal: Signal, denial: Denial) -> Decision:
     limits_row = state.limits_in_force(desk.account.pk)
     return Decision.objects.create(
         signal=signal,
         approved=False,
-        reasons=[asdict(rules.denial(RiskReason.NOT_RANKED, place=place, limit=limit))],
+        reasons=[asdict(denial)],
         decided_at=desk.clocks.market_now(),
         mode=desk.account.mode,
         limits_version=limits_row.version,
@@ -136,6 +172,8 @@ def _entry_request(
         charges_inr=_expected_charges(desk, spec, side, quantity, limit, signal.target_price),
         slippage_inr=charges.round_trip_slippage_inr(quantity, spread),
         signal_at=signal.seen_at,
+        expires_on=spec.expiry,
+        is_delivered=spec.is_delivered,
     )
 
 
@@ -206,7 +244,7 @@ def _ask_margin(
         available = desk.broker.funds().available_inr
     except BrokerError as error:
         found = rules.denial(RiskReason.MARGIN_SHORT, required=f"unknown ({error})", available="unknown")
-        return Refused((found,)), request
+        return Refused((found,), tuple(rules.RULES)), request
     asked = replace(request, required_margin_inr=required)
     funded = replace(context, account=replace(context.account, available_margin_inr=available))
     return check_entry(asked, order_requests[0], funded), asked

@@ -37,6 +37,12 @@ class FrameSource(Protocol):
     @property
     def frames_waiting(self) -> int: ...
 
+    @property
+    def dropped_frames(self) -> int: ...
+
+    @property
+    def broken_frames(self) -> int: ...
+
 
 class Feed:
     """Frames as they come. `stamp` moves the market's clock on and says when the frame was."""
@@ -80,6 +86,14 @@ class Feed:
     def silent_s(self) -> float:
         """Machine seconds since anything came, heartbeats included."""
         return self._ticker.silent_s
+
+    def lost(self) -> dict[str, int]:
+        """How many frames came and were not used, and how many records of the day are not in its file."""
+        return {
+            "frame": self._ticker.dropped_frames,
+            "broken_frame": self._ticker.broken_frames,
+            "record": self._recorder.dropped if self._recorder else 0,
+        }
 
     def close(self) -> None:
         self._ticker.stop()

@@ -8,10 +8,11 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from trading import decisions, signals
+from trading import approvals, decisions, signals
 from trading.confirmations import Confirmations
 from trading.core import ranking
 from trading.core.candles import Candle, ClosedCandles
+from trading.core.enums import ApprovalAnswer
 from trading.core.market_state import MarketState
 from trading.core.pictures import picture_of
 from trading.core.ranking import Candidate, RankingSettings
@@ -55,6 +56,8 @@ class StrategyLoop:
     warming: dict[tuple[str, int], str] = field(default_factory=dict)
     _confirmations: Confirmations = field(default_factory=Confirmations)
     _off: set[str] = field(default_factory=set)
+    #: an operator may have been asked: by us, or by a process before us
+    has_asked: bool = True
 
     def run_pass(self, frame: TickFrame) -> LoopPass:
         """Take one frame in, send what it leads to. Bounded; the same frame again does nothing new."""
@@ -64,6 +67,8 @@ class StrategyLoop:
         for candles in closed:
             found += self._ask(candles)
         done = LoopPass(candles_closed=sum(len(candles) for candles in closed))
+        if self.has_asked:
+            self._hear_answers(seen_s, done)
         if found:
             self._decide(found, seen_s, done)
         return done
@@ -160,12 +165,32 @@ class StrategyLoop:
             if place > self.ranking_settings.looked_at or entered >= self.ranking_settings.entered:
                 decisions.refuse_unranked(self.desk, signal, place, self.ranking_settings.entered)
                 continue
-            market = Market(
-                spec=self.market.specs[slot],
-                session=self.market.sessions[slot],
-                quote=self.market.quote(slot),
-                quotes=self.quote,
-            )
-            sent = decisions.decide(self.desk, signal, market, seen_s=seen_s)
+            sent = decisions.decide(self.desk, signal, self._market(slot), seen_s=seen_s)
+            self.has_asked |= not sent
             entered += bool(sent)
             done.entries_sent += len(sent)
+
+    def _market(self, slot: int) -> Market:
+        return Market(
+            spec=self.market.specs[slot],
+            session=self.market.sessions[slot],
+            quote=self.market.quote(slot),
+            quotes=self.quote,
+        )
+
+    def _hear_answers(self, seen_s: float, done: LoopPass) -> None:
+        """A yes brings the entry before all rules again; a no, or no answer in time, is its decision."""
+        self.has_asked = False
+        now = self.desk.clocks.market_now()
+        for approval in approvals.undecided(self.desk):
+            signal = approval.signal
+            slot = self._slots.get((signal.exchange, signal.tradingsymbol))
+            if approval.answer == ApprovalAnswer.YES and slot is not None:
+                sent = decisions.decide(self.desk, signal, self._market(slot), seen_s=seen_s, is_agreed=True)
+                done.entries_sent += len(sent)
+            elif approval.answer or approval.until <= now:
+                decisions.refuse_unagreed(self.desk, approval)
+            else:
+                self.has_asked = True
+                continue
+            done.decisions_made += 1

@@ -23,6 +23,34 @@ class SignalOut(Schema):
     plan_id: str
 
 
+class ApprovalOut(Schema):
+    id: int
+    signal_id: int
+    tradingsymbol: str
+    strategy: str
+    side: str
+    quantity: int
+    limit_price: Decimal
+    risk_inr: Decimal
+    asked_at: datetime
+    until: datetime
+    answer: str
+    answered_by: str
+    answered_at: datetime | None
+
+    @staticmethod
+    def resolve_tradingsymbol(row: object) -> str:
+        return str(row.signal.tradingsymbol)  # type: ignore[attr-defined]  # an Approval row
+
+    @staticmethod
+    def resolve_strategy(row: object) -> str:
+        return str(row.signal.strategy)  # type: ignore[attr-defined]  # an Approval row
+
+    @staticmethod
+    def resolve_side(row: object) -> str:
+        return str(row.signal.side)  # type: ignore[attr-defined]  # an Approval row
+
+
 class DecisionOut(Schema):
     id: int
     signal_id: int

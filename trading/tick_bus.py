@@ -6,8 +6,8 @@ A convenience, not the truth: with Redis away nothing but the live display stops
 import json
 import logging
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
@@ -35,10 +35,14 @@ Row = tuple[int, int, int, int]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TickSnapshot:
-    """The newest prices. `at` is market time; `rows` maps "NFO:NIFTY26NOVFUT" to its row."""
+    """The newest prices. `at` is market time; `rows` maps "NFO:NIFTY26NOVFUT" to its row.
+
+    `lost` counts by kind what came and was not used, or not recorded, since the publishing process began its day.
+    """
 
     at: datetime
     rows: dict[str, Row]
+    lost: dict[str, int] = field(default_factory=dict)
 
     def price_paise(self, exchange: str, tradingsymbol: str) -> int | None:
         """The last price, None where there is none."""
@@ -47,8 +51,11 @@ class TickSnapshot:
 
 
 def encode(snapshot: TickSnapshot) -> bytes:
-    """One message of the channel: {"t": market time, "q": {symbol: [last, bid, ask, age_ms]}}."""
-    message = {"t": snapshot.at.isoformat(), "q": snapshot.rows}
+    """One message of the channel.
+
+    {"t": market time, "q": {symbol: [last, bid, ask, age_ms]}, "lost": {kind: count}}
+    """
+    message = {"t": snapshot.at.isoformat(), "q": snapshot.rows, "lost": snapshot.lost}
     return json.dumps(message, separators=(",", ":")).encode()
 
 
@@ -58,9 +65,10 @@ def decode(message: bytes) -> TickSnapshot:
         data = json.loads(message)
         rows = {str(name): _row(row) for name, row in data["q"].items()}
         at = datetime.fromisoformat(data["t"])
+        lost = {str(kind): int(count) for kind, count in data.get("lost", {}).items()}
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"no snapshot of ticks: {error!r}") from error
-    return TickSnapshot(at=at, rows=rows)
+    return TickSnapshot(at=at, rows=rows, lost=lost)
 
 
 def _row(row: Sequence[int]) -> Row:
@@ -86,12 +94,20 @@ def read_newest(redis_url: str) -> TickSnapshot | None:
 class TickPublisher:
     """Publishes one market's snapshots from a thread of its own, so that the loop never waits for Redis.
 
-    `slots` are the instruments shown; without them the first SYMBOLS_MAX of the market.
+    `slots` are the instruments shown; without them the first SYMBOLS_MAX of the market. `lost` says what the feed
+    lost before the market saw it, see `TickSnapshot`.
     """
 
-    def __init__(self, redis_url: str, market: MarketState, slots: Sequence[int] | None = None) -> None:
+    def __init__(
+        self,
+        redis_url: str,
+        market: MarketState,
+        slots: Sequence[int] | None = None,
+        lost: Callable[[], Mapping[str, int]] = dict,
+    ) -> None:
         chosen = list(slots if slots is not None else range(len(market.specs)))[:SYMBOLS_MAX]
         self._market = market
+        self._lost = lost
         self._slots = np.array(chosen, np.int64)
         self._names = [f"{market.specs[s].exchange}:{market.specs[s].tradingsymbol}" for s in chosen]
         self._redis = redis.Redis.from_url(
@@ -130,7 +146,8 @@ class TickPublisher:
             market.ask_paise[slots].tolist(),
             ages_ms.tolist(),
         )
-        return TickSnapshot(at=now, rows=dict(zip(self._names, zip(*columns, strict=True), strict=True)))
+        rows = dict(zip(self._names, zip(*columns, strict=True), strict=True))
+        return TickSnapshot(at=now, rows=rows, lost={**self._lost(), **market.dropped})
 
     def _send_until_stopped(self) -> None:
         is_well = True

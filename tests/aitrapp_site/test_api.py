@@ -11,9 +11,11 @@ SNAPSHOT = Path(__file__).with_name("openapi.json")
 ROUTES = {
     "GET": {
         "/state", "/health", "/ready", "/positions", "/orders", "/signals", "/decisions", "/trades", "/oco", "/risk",
-        "/burnin", "/gate", "/metrics", "/kite/login", "/kite/callback",
+        "/burnin", "/gate", "/locks", "/rules", "/approvals", "/metrics", "/audit", "/kite/login", "/kite/callback",
     },
-    "POST": {"/mode", "/pause", "/resume", "/flatten", "/kite/postback"},
+    "POST": {"/mode", "/pause", "/resume", "/flatten", "/kite/postback", "/locks/{lock_id}/lift",
+        "/approvals/{approval_id}",
+    },
 }  # fmt: skip
 
 

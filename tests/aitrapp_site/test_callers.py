@@ -198,6 +198,7 @@ def test_a_user_who_may_not_enter_the_console_may_not_call(settings, change):
         "burnin",
         "gate",
         "metrics",
+        "audit",
     ],
 )
 def test_nothing_can_be_read_by_a_stranger(shell, path):

@@ -20,8 +20,8 @@ OURS = sorted(
     key=lambda model: model._meta.label,
 )
 PAGES = [pytest.param(model, id=model._meta.label_lower) for model in OURS]
-CHANGEABLE = {"Account", "MarketDay", "StrategySetting", "UniverseRow"}
-ADDABLE = {"MarketDay", "RiskLimits", "UniverseRow"}
+CHANGEABLE = {"Account", "Blackout", "MarketDay", "StrategySetting", "UniverseRow"}
+ADDABLE = {"Blackout", "MarketDay", "RiskLimits", "UniverseRow"}
 OFFERS_DELETE = re.compile("delete_selected|/delete/")
 
 

@@ -91,3 +91,21 @@ def test_a_truth_value_that_is_neither_is_refused(monkeypatch):
     monkeypatch.setenv("DEBUG", "maybe")
     with pytest.raises(ImproperlyConfigured, match="DEBUG is 'maybe': set it to 1 or 0"):
         environment.env_bool("DEBUG", default=False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        (["/srv/lib/celery/__main__.py", "-A", "x", "worker", "-n", "watcher@%h"], "aitrapp: worker watcher"),
+        (["celery", "-A", "x", "worker", "-n", "strategy@%h", "-P", "threads"], "aitrapp: worker strategy"),
+        (["/srv/lib/uvicorn/__main__.py", "aitrapp_site.asgi:application"], "aitrapp: uvicorn"),
+        (["manage.py", "flatten", "--yes"], "aitrapp: manage.py flatten by asha"),
+        (["./manage.py"], "aitrapp: manage.py by asha"),
+        ([""], "aitrapp: python"),
+        ([], "aitrapp: python"),
+        (["celery", "-n"], "aitrapp: celery"),
+    ],
+)
+def test_a_process_names_itself_at_the_database_by_its_command_line(monkeypatch, arguments, name):
+    monkeypatch.setattr(environment.getpass, "getuser", lambda: "asha")
+    assert environment.process_name(arguments) == name

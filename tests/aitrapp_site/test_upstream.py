@@ -106,12 +106,11 @@ def test_orders_meet_the_prices_that_are_recorded_and_books_outlive_a_kill(upstr
         follower.start()
         # A place that only plays Kite is no evidence, and the gate counts the market "kite" alone.
         assert follower.state()["market"] == "kite (rehearsal)"
-        ticker = follower.ticker()
-        say(ticker, "subscribe", [NIFTY])
-        say(ticker, "mode", ["full", [NIFTY]])
-        # The first after a subscription is what the exchange knows already, made up anew.
-        sent = [next_frame(ticker) for _ in range(5)][2:]
-        ticker.close()
+        with follower.ticker() as ticker:
+            say(ticker, "subscribe", [NIFTY])
+            say(ticker, "mode", ["full", [NIFTY]])
+            # The first after a subscription is what the exchange knows already, made up anew.
+            sent = [next_frame(ticker) for _ in range(5)][2:]
         # Byte for byte what came: the packet of the one instrument out of the whole frames.
         recorded = b"".join(upstream.frames())
         assert all(message[4:] in recorded for message in sent)
@@ -135,11 +134,10 @@ def test_orders_meet_the_prices_that_are_recorded_and_books_outlive_a_kill(upstr
             == [65]
         )
         assert again.order_history(order_id)[-1]["status"] == "COMPLETE"
-        ticker = follower.ticker()
-        say(ticker, "subscribe", [NIFTY])
-        say(ticker, "mode", ["full", [NIFTY]])
-        assert frame_time_s(next_frame(ticker)) >= frame_time_s(sent[-1])
-        ticker.close()
+        with follower.ticker() as ticker:
+            say(ticker, "subscribe", [NIFTY])
+            say(ticker, "mode", ["full", [NIFTY]])
+            assert frame_time_s(next_frame(ticker)) >= frame_time_s(sent[-1])
     finally:
         follower.kill()
         recording.terminate()

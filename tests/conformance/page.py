@@ -35,9 +35,12 @@ What is otherwise here than at Zerodha, on purpose:
   JSON at once. `--redirect` registers the address that the browser is sent on to, with `redirect_params` echoed.
 - The access token that the launcher prints lives until somebody logs in or out; one from a login dies at 06:00 IST of
   market time. A request token is good once, for five minutes of machine time.
-- Positions, orders and triggers (GTT) end with the trading day; there are no holdings, mutual funds or alerts. Reading
-  them finds nothing, writing answers 400 InputException.
-- `--postback` registers the address that order updates are posted to.
+- Positions and orders end with the trading day; there are no holdings, mutual funds or alerts. Reading them finds
+  nothing, writing answers 400 InputException. Triggers (GTT) wait on, as long as the same market and account are run
+  in the same journal folder: through the days of one run, and from a finished day to a later one.
+- The closing auction (shares with F&O, since 3 August 2026) trades at the last price that its market shows after
+  15:15, within the band, or at the reference where none comes; which request is refused how is a guess.
+- `--postback` registers the address that order updates are posted to; a further account names its own.
 - Whoever is on the exchange's machine can end the login in the middle of the day (`DELETE /_exchange/token`), have
   something said on every ticker (`POST /_exchange/messages`, `{"text": "…"}`), open further accounts
   (`/_exchange/accounts`) and set faults (`/_exchange/faults`).

@@ -62,8 +62,8 @@ class Talk:
     def message(self, ticker: Any, payload: bytes, is_binary: bool) -> None:
         self.done.add("on_message")
         if is_binary and len(payload) > 4 and self.waiting_for in LENGTHS:
-            known = self.seen.setdefault(f"{self.waiting_for}_lengths", [])
-            known += [length for length in lengths_of(payload) if length not in known]
+            # A frame of the mode before may have been on its way: what the last one brought counts.
+            self.seen[f"{self.waiting_for}_lengths"] = lengths_of(payload)
         if is_binary and len(payload) == 1 and self.waiting_for == "heartbeat":
             self.done.add("unsubscribe")
             self.waiting_for = "error"

@@ -132,6 +132,11 @@ class Day:
 
     def decides(self, signal: Signal, spec: InstrumentSpec | None = None) -> Decision:
         """Answer a signal as the outbound pass does, then let the watcher have its turn."""
+        self.asks(signal, spec)
+        return Decision.objects.get(signal=signal)
+
+    def asks(self, signal: Signal, spec: InstrumentSpec | None = None) -> None:
+        """The same where an operator may be asked first, so that there need not be a decision yet."""
         slot = list(self.market.instruments).index(spec or self.market.instruments[0])
         market = Market(
             spec=self.loop.market.specs[slot],
@@ -140,10 +145,9 @@ class Day:
             quotes=self.loop.quote,
         )
         seen_s = self.loop.desk.clocks.monotonic_s()
-        decisions.decide(self.loop.desk, signal, market, seen_s=seen_s)
+        self.loop.has_asked |= not decisions.decide(self.loop.desk, signal, market, seen_s=seen_s)
         self.watcher.wake()
         self.watcher.run_pass()
-        return Decision.objects.get(signal=signal)
 
     def enters(
         self,

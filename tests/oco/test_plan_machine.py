@@ -54,6 +54,7 @@ class OneGroup(RuleBasedStateMachine):
 
     @rule(fate=FATES, last_paise=PRICES, age_s=st.sampled_from([0.2, 60.0]), candle=st.booleans())
     def a_pass_runs(self, fate, last_paise, age_s, candle):
+        self.desk.read_book_if_old()
         self.check(self.desk.run_pass(fate, last_paise, age_s=age_s, candle_closed=candle))
 
     @rule(fate=FATES, last_paise=PRICES)

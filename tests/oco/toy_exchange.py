@@ -29,6 +29,8 @@ from trading.core.enums import ExitReason, GroupState, OrderStatus, OrderType, R
 #: the caller gives an unseen order up for lost; nothing the toy holds back arrives so late
 LOST_AFTER_S = 120
 LATEST_ARRIVAL_S = 90
+#: what the book said is acted on for so long
+KNOWN_FOR_S = 3
 #: the caller takes an unanswered change, which the book does not show, for one that was not done
 CHANGE_GIVEN_UP_AFTER_S = 2
 
@@ -72,7 +74,7 @@ class ToyDesk:
     """The broker's truth, the caller's rows, and one clock."""
 
     def __init__(self, planned_quantity: int) -> None:
-        self.now_s = 0.0
+        self.now_s = self.read_at_s = 0.0
         self.entered = 0
         self.entry_is_working = True
         self.taken_by_others = 0
@@ -151,8 +153,14 @@ class ToyDesk:
 
     # the caller
 
+    def read_book_if_old(self) -> None:
+        """A pass asks the plan about nothing older: the watcher reads first, and ends where it cannot."""
+        if self.now_s - self.read_at_s > KNOWN_FOR_S:
+            self.read_book()
+
     def read_book(self) -> None:
         """Bring every row up to the broker's book of this moment, and the group with them."""
+        self.read_at_s = self.now_s
         for name, row in self.rows.items():
             order = self.orders[name]
             self.rows[name] = self._seen(row, order) if order.is_here else self._unseen(row)

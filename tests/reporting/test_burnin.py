@@ -8,11 +8,11 @@ import pytest
 
 from reporting import burnin, queries
 from reporting.summary import StrategyLine, summary
-from risk import state
+from risk import self_test, state
 from risk.models import BurninDay
 from tests.console_rows import DAY, MORNING, build_chain, build_day
 from tests.reporting.day_builders import fill_report, order_report, position
-from trading.core.enums import OrderStatus, Role
+from trading.core.enums import OrderStatus, RiskReason, Role
 from trading.core.values import FillReport, OrderReport, PositionReport
 from trading.market import instruments
 from trading.models import Fill, Instrument, OrderEvent, StrategySetting
@@ -97,6 +97,14 @@ def test_a_report_without_a_broker_cannot_pass_and_says_why(chain):
     by_name = {one.name: one for one in report.criteria}
     assert by_name["flat_at_broker"].figures["broker_asked"] is False
     assert by_name["signals"].figures == {"exercised": True, "found": 1, "wanted": 50}
+
+
+def test_a_rule_that_no_entry_was_asked_about_is_a_problem_of_the_day(chain):
+    self_test.count(chain.session.pk, DAY, self_test.EXPECTED - {RiskReason.HEAT_LIMIT}, ())
+    told = [one for one in judged(chain).problems if "asked about it" in one]
+    assert told == ["HEAT_LIMIT: no entry was asked about it today, although entries were looked at"]
+    self_test.count(chain.session.pk, DAY, [RiskReason.HEAT_LIMIT], ())
+    assert not any("asked about it" in one for one in judged(chain).problems)
 
 
 def test_the_summary_keeps_gross_charges_and_net_apart(chain):

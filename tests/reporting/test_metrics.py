@@ -12,11 +12,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from oco.models import OcoGroup
 from reporting.metrics import exposition, metrics_app
-from risk import state
-from tests.console_rows import MORNING, build_chain, build_open
+from risk import self_test, state
+from tests.console_rows import DAY, MORNING, build_chain, build_open
 from tests.live_prices import newest, snapshot
 from trading import lease
-from trading.core.enums import Loop, PauseReason
+from trading.core.enums import Loop, PauseReason, RiskReason
 from trading.models import Command, Decision, Signal, VenueSession
 
 pytestmark = pytest.mark.django_db
@@ -75,6 +75,30 @@ def test_an_open_position_counts_with_its_heat_and_live_result():
     assert found["trader_portfolio_heat_rupees"] == 3753.75
     assert found["trader_daily_pnl_rupees"] == 1397.80
     assert found["trader_feed_age_seconds"] == 0.4
+
+
+def test_what_the_feed_lost_counts_by_kind_and_books_that_begin_later_know_nothing_of_it():
+    chain = build_open()
+    with newest(snapshot(lost={"frame": 3, "record": 2, "stale": 7})):
+        found = numbers()
+        assert found["trader_feed_lost_total{kind=frame}"] == 3
+        assert found["trader_feed_lost_total{kind=record}"] == 2
+        assert found["trader_feed_lost_total{kind=stale}"] == 7
+        later = MORNING + timedelta(minutes=1)
+        VenueSession.objects.create(account=chain.account, key="run-9", market="synthetic", started_at=later)
+        assert not any(name.startswith("trader_feed_lost") for name in numbers())
+
+
+def test_each_rule_counts_and_one_nobody_asked_shows():
+    chain = build_chain()
+    asked = self_test.EXPECTED - {RiskReason.HEAT_LIMIT}
+    for day in (DAY - timedelta(days=1), DAY):
+        self_test.count(chain.session.pk, day, asked, {RiskReason.COOLDOWN})
+    found = numbers()
+    assert found["trader_rule_refusals_total{rule=COOLDOWN}"] == 2
+    assert found["trader_rule_passes_total{rule=COOLDOWN}"] == 0
+    assert found["trader_rule_passes_total{rule=PRICE_BAND}"] == 2
+    assert found["trader_rules_unasked"] == 1
 
 
 def test_what_the_check_refused_counts_and_what_was_only_not_ranked_does_not():

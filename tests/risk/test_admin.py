@@ -1,5 +1,6 @@
 """The console pages of risk: how new limits are put in force, and what a burn-in day shows."""
 
+from datetime import datetime
 from decimal import Decimal
 
 import pytest
@@ -7,8 +8,11 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
-from risk.models import LIMIT_NAMES, RiskLimits
+from risk import admin
+from risk.models import LIMIT_NAMES, AuditEntry, RiskLimits
+from tests.audit_rows import unstamped
 from tests.console_rows import build_day
+from trading.core.session import IST
 from trading.models import Account
 
 pytestmark = pytest.mark.django_db
@@ -144,3 +148,60 @@ def test_a_burn_in_day_names_the_criteria_it_failed(operator):
     assert "-₹3,753.75" in page
     assert "₹312.40" in page
     assert "-₹4,066.15" in page
+
+
+@pytest.fixture
+def entries() -> None:
+    """One on New Year's Eve, one in the first minutes of the year after, one in April."""
+    with unstamped():
+        for moment in ("2020-12-31T23:59:00", "2021-01-01T00:01:00", "2021-04-30T12:00:00"):
+            at = datetime.fromisoformat(moment).replace(tzinfo=IST)
+            AuditEntry.objects.create(
+                at=at, actor="ravi", action="changed", outcome="done", subject=f"account {moment[:4]}",
+                before={"mode": "PAPER"}, after={"mode": "LIVE", "why": ""}, words="first\nsecond",
+            )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("year", ["2020-01-01", "2021-01-01"]),
+        ("month", ["2020-12-01", "2021-01-01", "2021-02-01", "2021-03-01", "2021-04-01"]),
+    ],
+)
+def test_the_audits_calendar_runs_from_the_first_entry_to_the_last_in_ist(entries, kind, said):
+    found = AuditEntry.objects.filter(actor="ravi").datetimes("at", kind)
+    assert [f"{moment:%Y-%m-%d}" for moment in found] == said
+    days = AuditEntry.objects.filter(subject="account 2021").datetimes("at", "day")
+    assert (len(days), f"{days[0]:%Y-%m-%d}", f"{days[-1]:%Y-%m-%d}") == (120, "2021-01-01", "2021-04-30")
+    assert AuditEntry.objects.none().datetimes("at", kind) == []
+
+
+def test_the_audits_list_says_what_changed_and_why(operator, entries):
+    shown = operator.get("/admin/risk/auditentry/?q=account+2020").content.decode()
+    assert "mode: PAPER → LIVE<br>why: –<br>first<br>second" in shown
+    assert "2020-12-31 23:59:00.000" in shown
+
+
+def test_the_audit_is_found_by_who_what_and_when(operator, entries):
+    def found(query: str) -> int:
+        return int(operator.get(f"/admin/risk/auditentry/?{query}").context["cl"].result_count)
+
+    assert found("q=ravi") == 3
+    assert found("q=account+2021") == 2
+    assert found("at__year=2021") == 2
+    assert found("at__year=2021&at__month=4&at__day=30") == 1
+    assert found("q=ravi&action__exact=changed&outcome__exact=refused") == 0
+
+
+def test_the_audits_list_counts_no_further_than_it_must(operator, entries, monkeypatch):
+    monkeypatch.setattr(admin, "COUNTED", 2)
+    assert operator.get("/admin/risk/auditentry/?q=ravi").context["cl"].result_count == 2
+
+
+def test_the_audit_is_shown_to_those_alone_who_may_see_it(entries):
+    client = Client()
+    client.force_login(User.objects.create_user("viewer", is_staff=True))
+    assert client.get("/admin/risk/auditentry/").status_code == 403
+    permissions = Permission.objects.filter(content_type__model="auditentry")
+    assert [permission.codename for permission in permissions] == ["view_auditentry"]

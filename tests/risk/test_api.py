@@ -234,3 +234,29 @@ def _permissions(*names):
     from django.contrib.auth.models import Permission
 
     return Permission.objects.filter(codename__in=names)
+
+
+def test_the_audit_is_told_newest_first_and_paged_by_id(chain, client):
+    key = bearer(Scope.OPERATE)
+    for why in ("one", "two", "three"):
+        post(client, "/pause", {"why": why}, headers=key)
+    (newest, *_) = client.get("/audit?action=pause&limit=1", headers=key).json()
+    assert (newest["words"], newest["actor"], newest["account"]) == ("three", "key script", "paper-1")
+    older = client.get(f"/audit?action=pause&before_id={newest['id']}", headers=key).json()
+    assert [entry["words"] for entry in older] == ["two", "one"]
+
+
+def test_the_audit_can_be_asked_for_one_account(chain, client):
+    build_chain(2)
+    post(client, "/pause", {"why": "lunch"})
+    assert {entry["account"] for entry in client.get("/audit?account=paper-2").json()} == {"paper-2"}
+    assert client.get("/audit?account=nobody").status_code == 404
+
+
+def test_the_audit_is_not_for_keys_that_only_read(chain, client):
+    assert client.get("/audit", headers=bearer(Scope.READ)).status_code == 403
+
+
+@pytest.mark.parametrize("query", ["limit=501", "limit=0", "before_id=-1", "action=nothing"])
+def test_a_page_of_the_audit_that_makes_no_sense_is_refused(chain, client, query):
+    assert client.get(f"/audit?{query}").status_code == 422

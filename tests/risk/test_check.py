@@ -6,11 +6,11 @@ from decimal import Decimal
 
 import pytest
 
-from risk import check
+from risk import check, rules
 from risk.check import Approved, Refused
 from risk.limits import Limits
 from risk.rules import AccountSnapshot, EntryRequest, EntryWindow, RiskContext
-from trading.core.enums import Exchange, OrderType, PauseReason, Product, Role, Side
+from trading.core.enums import Exchange, OrderType, PauseReason, Product, RiskReason, Role, Side
 from trading.core.session import IST
 from trading.core.values import OrderRequest, Quote
 
@@ -52,8 +52,15 @@ CONTEXT = RiskContext(
 )
 
 
+EVERY_RULE = tuple(rules.RULES)
+
+
+def test_every_reason_but_the_rankings_and_the_operators_is_a_rules():
+    assert set(EVERY_RULE) == set(RiskReason) - {RiskReason.NOT_RANKED, RiskReason.NOT_AGREED}
+
+
 def test_an_entry_nothing_speaks_against_is_approved_as_it_would_be_sent():
-    assert check.check_entry(ASKED, ORDER, CONTEXT) == Approved(ORDER)
+    assert check.check_entry(ASKED, ORDER, CONTEXT) == Approved(ORDER, EVERY_RULE)
 
 
 def test_every_reason_against_an_entry_is_given():
@@ -79,9 +86,8 @@ def test_an_order_that_is_not_the_entry_that_was_checked_is_an_error(change):
 
 
 def test_a_slice_of_the_entry_may_be_smaller():
-    assert check.check_entry(replace(ASKED, quantity=75), replace(ORDER, quantity=75), CONTEXT) == Approved(
-        replace(ORDER, quantity=75)
-    )
+    part = replace(ORDER, quantity=75)
+    assert check.check_entry(replace(ASKED, quantity=75), part, CONTEXT) == Approved(part, EVERY_RULE)
 
 
 def test_an_exit_that_reduces_the_position_is_approved_whatever_stands_against_entries():

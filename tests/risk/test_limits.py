@@ -23,6 +23,12 @@ def test_the_defaults_are_the_paper_column_of_the_trading_rules():
         cooldown_min=5,
         losses_in_a_row=6,
         signal_age_s=60,
+        spread_pct=Decimal("0.50"),
+        expiry_day_until_h=14,
+        rejections_in_a_row=5,
+        rejections_pause_min=15,
+        order_latency_ms=2000,
+        latency_pause_min=10,
     )
 
 

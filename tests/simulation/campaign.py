@@ -48,6 +48,13 @@ class Answer:
     result: "SeedResult"
     log: list[str]
 
+    @property
+    def is_thin(self) -> bool:
+        """Whether it proves nothing: too few faults, or none of them while a position was open."""
+        result = self.result
+        has_few = sum(result.faults.values()) < MINIMUM_FAULTS or not sum(result.faults_while_open.values())
+        return has_few and not self.job.is_healthy
+
 
 @dataclass(slots=True)
 class Sheet:
@@ -65,6 +72,8 @@ class Sheet:
     healthy_unprotected_s: list[float] = field(default_factory=list)
     flatten_s: list[float] = field(default_factory=list)
     minima: dict[str, int] = field(default_factory=dict)
+    #: those that prove nothing
+    thin_seeds: list[int] = field(default_factory=list)
     digests: dict[int, str] = field(default_factory=dict)
     #: somebody ended the campaign before all its seeds were played
     is_cut_short: bool = False
@@ -87,6 +96,8 @@ class Sheet:
             return
         self.unprotected_s += result.unprotected_s
         self._note_minima(result)
+        if answer.is_thin:
+            self.thin_seeds.append(result.seed)
 
     def _note_minima(self, result: "SeedResult") -> None:
         figures = {
@@ -116,6 +127,7 @@ class Sheet:
             },
             "crashes": self.crashes,
             "minima": self.minima,
+            "thin_seeds": sorted(self.thin_seeds),
             "violations": sorted(self.violations, key=lambda one: (one["seed"], one["at"])),
             "unprotected_s": worst(every) | {"healthy_max": worst(self.healthy_unprotected_s)["max"]},
             "flatten_s": worst(self.flatten_s),
@@ -370,6 +382,7 @@ def _make_database() -> None:
     import psycopg
     from django.core.management import call_command
 
+    from tests.audit_rows import let_the_audit_be_emptied
     from tests.simulation.database import prepare_statements
 
     url, _, name = os.environ["DATABASE_URL"].partition("?")[0].rpartition("/")
@@ -377,4 +390,5 @@ def _make_database() -> None:
     with psycopg.connect(f"{url}/postgres?{query}", autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}"')
     call_command("migrate", verbosity=0)
+    let_the_audit_be_emptied()
     prepare_statements()

@@ -77,5 +77,5 @@ def constant_capital(real: Any) -> Any:
     return lambda desk: CONSTANT_INR
 
 
-def _with_rule(real: tuple[Any, ...], broken: Callable[[Any, Any], Any]) -> tuple[Any, ...]:
-    return tuple(broken if rule.__name__ == broken.__name__ else rule for rule in real)
+def _with_rule(real: dict[Any, Any], broken: Callable[[Any, Any], Any]) -> dict[Any, Any]:
+    return {why: broken if rule.__name__ == broken.__name__ else rule for why, rule in real.items()}

@@ -1,14 +1,16 @@
 """Who plans a seed's troubles that are not tied to a call, and the operator who answers some of them."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 from oco import flatten
 from oco.models import Flatten
-from risk import state
-from risk.models import EntriesOff
+from risk import locks, state
+from risk.locks import CannotBeLifted
+from risk.models import EntriesOff, Lock
 from tests.simulation import market as paths
 from tests.simulation.rates import PROMISED, Fault
 from trading.core.enums import ExitReason, OrderType, PauseReason, Product, Side
@@ -28,6 +30,8 @@ ENTRY_TRAVELS_S = 0.6
 ODD_ROW = "an order that is FILLED cannot become CANCELED"
 #: troubles come in this span of a seed, in seconds from its start
 TROUBLES = (1.5 * MINUTE, (paths.MINUTES - 3.5) * MINUTE)
+#: a seed in which no fault met an open position proves nothing: from here on none is waited for
+HIT_BY = 12 * MINUTE
 
 
 def request_of(spec: InstrumentSpec, quantity: int, side: Side) -> dict[str, Any]:
@@ -57,6 +61,7 @@ class Nemesis:
         if not world.is_healthy:
             for _ in range(3):
                 self._some_time(self._promise)
+            world.stage.at(paths.OPENS + timedelta(seconds=HIT_BY), self._hit_at_last)
             for minute in range(1, paths.MINUTES):
                 world.stage.at(paths.OPENS + timedelta(minutes=minute), self._log_in_where_asked)
         for _ in range(rates.bursts):
@@ -107,6 +112,23 @@ class Nemesis:
         if is_in_time and not world.happened.while_open.total():
             # A crash needs no call of the right kind: whoever commits next ends.
             self._promise((Fault.CRASH,), 0.5)
+
+    def _hit_at_last(self) -> None:
+        """No promise was kept by now: the next open position is met by a fault that needs no call to strike."""
+        if not self.world.happened.while_open.total():
+            # A hand's leftovers may be why nothing was entered.
+            self.close_what_is_the_users()
+            self.resume()
+            self._hit_next()
+
+    def _hit_next(self) -> None:
+        world = self.world
+        if world.happened.while_open.total() or not world.is_troubled:
+            return
+        if world.oracle.is_open:
+            self._burst()
+            return
+        world.stage.after(0.5, self._hit_next)
 
     def _burst(self) -> None:
         span_s = self.stream.uniform(0.5, 5)
@@ -278,6 +300,13 @@ class Nemesis:
             world.stage.after(10, lambda: self._resume_after(row))
             return
         self.resume()
+
+    def lift_locks(self) -> None:
+        """What protections locked while all went wrong is let go of where a person may."""
+        world = self.world
+        for lock in Lock.objects.filter(account=world.account, lifted_at=None):
+            with suppress(CannotBeLifted):
+                locks.lift(lock, by="operator", now=world.stage.now)
 
     def resume(self) -> None:
         world = self.world

@@ -77,6 +77,7 @@ class Process:
     def _died(self, actor: Actor) -> None:
         if actor is self.actor and not self.world.is_over:
             self.end("crash")
+            self.world.stage.after(0, self.world.left_asking)
 
     def end(self, why: str) -> None:
         """It is gone, and another begins in a while."""

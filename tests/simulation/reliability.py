@@ -81,6 +81,10 @@ def _figures(sheet: dict[str, Any], caught: int, mutants: int) -> str:
         ("worst of it where nothing failed", f"{bare['healthy_max']} s"),
         ("flatten to flat", f"p50 {flat['p50']} s, p99 {flat['p99']} s, worst {flat['max']} s"),
         ("each faulty seed at least", ", ".join(f"{least[name]} {name.replace('_', ' ')}" for name in least)),
+        (
+            "faulty seeds that met no open position with a fault",
+            ", ".join(map(str, sheet["thin_seeds"])) or "none",
+        ),
         ("digest", f"`{sheet['digest']}`"),
     ]
     return _table(("", ""), rows)

@@ -1,11 +1,12 @@
 """Two seeds of the fault simulation in every test run; `.ci/run` plays forty, `manage.py simulate` any number."""
 
+from dataclasses import replace
 from functools import cache
 
 import pytest
 
 from tests.simulation import campaign
-from tests.simulation.campaign import Job, Sheet
+from tests.simulation.campaign import Answer, Job, Sheet
 from tests.simulation.rates import Rates
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -46,6 +47,17 @@ def test_one_stream_more_shifts_nothing_elsewhere():
 def test_a_deliberate_defect_is_seen():
     result = campaign.play(Job(seed=2, mutant="all orders share a tag")).result
     assert "I1" in {one[1] for one in result.violations}
+
+
+def test_a_seed_whose_faults_met_no_open_position_is_named_for_it_proves_nothing():
+    result = played(4).result
+    thin = Answer(Job(seed=5), replace(result, seed=5, faults_while_open={}), [])
+    few = Answer(Job(seed=3), replace(result, seed=3, faults={"crash": 2}), [])
+    healthy = played(20, is_healthy=True)
+    sheet = Sheet()
+    for answer in (thin, few, healthy, played(4)):
+        sheet.add(answer)
+    assert sheet.as_json()["thin_seeds"] == [3, 5]
 
 
 def test_a_sheet_adds_seeds_up_and_names_the_weakest():

@@ -12,6 +12,7 @@ SHEET = {
     "crashes": 31,
     "faults": {"crash": {"count": 31, "while_open": 12}},
     "minima": {"entries": 4, "faults_while_open": 1},
+    "thin_seeds": [],
     "violations": [],
     "unprotected_s": SPANS | {"healthy_max": 1.2},
     "flatten_s": SPANS,

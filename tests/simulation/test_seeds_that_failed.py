@@ -9,7 +9,7 @@ from oco import books, groups
 from oco.reconciliation import Reconciler
 from oco.views import ExitPolicy
 from risk import state
-from tests.days.broker import Trouble
+from tests.days.broker import SimulatedCrash, Trouble
 from tests.days.desk import Day
 from tests.days.market import NIFTY, STEEL
 from trading import account
@@ -217,6 +217,25 @@ def test_an_exit_that_fills_beside_the_brokers_square_off_is_taken_back():
     assert (back.side, back.filled) == (Side.BUY, 75)
     (trade,) = day.trades()
     assert (trade.entered_quantity, trade.exited_quantity, trade.closed_at is None) == (75, 0, False)
+
+
+def test_a_take_back_that_may_have_been_sent_is_waited_for_and_sent_once():
+    """Seed 816: the process died before the call; whether the order exists nobody knows for two minutes."""
+    day = Day.opens()
+    day.enters()
+    day.broker.tells_updates = False
+    day.broker.book_stands_still()
+    by_hand(day, 75)
+    day.price_goes_to("24890")
+    day.broker.book_goes_on()
+    day.broker.will(Trouble.CRASH_BEFORE, Role.EXIT)
+    with pytest.raises(SimulatedCrash):
+        day.run_for(20)
+    day.restarts()
+    day.run_for(110)
+    assert (day.net(), day.broker.asked.count(("place", Role.EXIT))) == (-75, 1)
+    day.run_for(20)
+    assert (day.net(), day.working(), len(day.broker_orders(Role.EXIT))) == (0, [], 1)
 
 
 def test_a_process_that_was_stopped_books_nothing_when_it_wakes_up():

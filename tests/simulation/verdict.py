@@ -12,12 +12,12 @@ from tests.simulation import market as paths
 from trading import signals
 from trading.broker.paper import PaperBroker
 from trading.core import order_states
-from trading.core.enums import ExitReason, GroupState, OrderStatus, Side
+from trading.core.enums import CommandKind, CommandOutcome, ExitReason, GroupState, OrderStatus, Role, Side
 from trading.core.order_ids import plan_client_id, role_of_tag
 from trading.core.values import Score, Setup
 from trading.exchange.orders import KiteStatus
 from trading.exchange.rules import Latency
-from trading.models import Order, Signal
+from trading.models import Command, Order, Signal
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -32,6 +32,20 @@ OUTLIVED = " worked "
 JUDGED_LIVE = frozenset(
     {invariants.never_the_wrong_way_round, invariants.always_protected, invariants.flatten_holds}
 )
+
+
+def may_close_yet(world: "World") -> bool:
+    """Whether a closing order was about to be sent and is not at the broker: the next process finds the intent, and
+    for as long as such an order may arrive it can send no other in its place.
+    """
+    asked = Command.objects.filter(
+        kind=CommandKind.PLACE,
+        outcome=CommandOutcome.PENDING,
+        order__session=world.session,
+        order__role=Role.EXIT,
+    )
+    arrived = {order.tag for order in world.venue.orders.values()}
+    return bool(set(asked.values_list("order__tag", flat=True)) - arrived)
 
 
 def unresolved(world: "World") -> Iterator[tuple[str, str]]:

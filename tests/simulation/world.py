@@ -164,6 +164,11 @@ class World:
         """A call that will never arrive; the program cannot know."""
         self.oracle.swallowed(role, late_s)
 
+    def left_asking(self) -> None:
+        """A process died: of a closing order that it was about to send nobody can know whether it arrives."""
+        if verdict.may_close_yet(self):
+            self.oracle.swallowed(Role.EXIT, None)
+
     def note(self, fault: Fault, lasts_s: float) -> None:
         self.happened.note(fault, self.stage.now, lasts_s, is_open=self.oracle.is_open)
         self.trace(f"! {fault}")
@@ -353,6 +358,7 @@ class World:
         self.weather.burst_until = None
         self.trace("all is well")
         self.nemesis.close_what_is_the_users()
+        self.nemesis.lift_locks()
         self.nemesis.resume()
 
     def _entries_filled(self) -> int:

@@ -1,15 +1,17 @@
 """A signal is sized, priced by the quote, checked by every rule, and its answer kept with all reasons."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
-from risk import state
+from risk import locks, self_test, state
+from risk.models import Lock, RuleTally
 from tests.days.broker import Trouble
 from tests.days.desk import Day
 from tests.days.market import NIFTY
 from trading import decisions
-from trading.core.enums import Role, Side
+from trading.core.enums import RiskReason, Role, Side
 from trading.core.values import Quote
 from trading.models import Decision, Order
 
@@ -132,3 +134,54 @@ def test_a_refused_entry_leaves_the_instrument_free_again():
     day.run_for(60)
     assert day.enters().approved
     assert day.net() == 75
+
+
+def test_a_loss_locks_its_instrument_before_the_next_signal_and_a_person_lets_go():
+    day = Day.opens()
+    day.enters()
+    day.run_for(5)
+    day.price_goes_to("24880")
+    day.run_for(10)
+    lock = Lock.objects.get()
+    (trade,) = day.trades()
+    assert (lock.protection, lock.tradingsymbol, lock.cause_at) == (
+        "COOLDOWN",
+        NIFTY.tradingsymbol,
+        trade.closed_at,
+    )
+    assert lock.until == lock.cause_at + timedelta(minutes=5)
+    day.run_for(60)
+    refused = day.enters(stop="24800", target="25300")
+    assert "COOLDOWN" in reasons(refused)
+    locks.lift(lock, by="asha", now=day.now)
+    day.run_for(60)
+    assert "COOLDOWN" not in reasons(day.enters(stop="24800", target="25300"))
+
+
+def test_entries_refused_one_after_the_other_are_not_tried_a_sixth_time():
+    day = Day.opens()
+    for _ in range(5):
+        day.broker.will(Trouble.REFUSED, Role.ENTRY)
+        day.enters()
+        day.run_for(60)
+    asked = len(day.broker.asked)
+    assert reasons(day.enters()) == ["REJECTIONS_IN_A_ROW"]
+    assert len(day.broker.asked) == asked
+    assert Lock.objects.get().protection == "REJECTIONS_IN_A_ROW"
+    day.run_for(14 * 60)
+    assert day.enters().approved
+
+
+def test_each_rule_was_asked_about_each_entry_and_its_answer_counted():
+    day = Day.opens()
+    day.enters()
+    day.run_for(60)
+    day.enters()
+    tallies = {row.rule: (row.passes, row.refusals) for row in RuleTally.objects.all()}
+    assert tallies.pop("INSTRUMENT_BUSY") == (1, 1)
+    assert set(tallies) == set(RiskReason) - {"NOT_RANKED", "NOT_AGREED", "INSTRUMENT_BUSY"}
+    assert set(tallies.values()) == {(2, 0)}
+    assert self_test.unasked(day.desk.session.pk, day.now.date()) == frozenset()
+    # A rule that fell out of the table is an alarm, not a silence.
+    RuleTally.objects.filter(rule="HEAT_LIMIT").delete()
+    assert self_test.unasked(day.desk.session.pk, day.now.date()) == {"HEAT_LIMIT"}

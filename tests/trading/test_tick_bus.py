@@ -64,7 +64,23 @@ def test_a_snapshot_is_last_bid_ask_in_paise_and_the_age_in_ms(listener, publish
     assert message == {
         "t": "2026-11-23T10:31:05+05:30",
         "q": {"NSE:S0": [10_005, 10_000, 10_010, 2000], "NSE:S1": [0, 0, 0, -1]},
+        "lost": {},
     }
+
+
+def test_a_snapshot_says_what_was_lost_on_the_way(listener):
+    state = market()
+    state.dropped["stale"] = 7
+    publisher = TickPublisher(settings.REDIS_URL, state, lost=lambda: {"frame": 3, "record": 2})
+    try:
+        publisher.offer(NOW, 100.0)
+        assert json.loads(listener.get_message(timeout=2)["data"])["lost"] == {
+            "frame": 3,
+            "record": 2,
+            "stale": 7,
+        }
+    finally:
+        publisher.stop()
 
 
 def test_the_newest_snapshot_can_be_read_by_who_did_not_listen(listener, publisher_of):
@@ -111,7 +127,15 @@ def test_a_snapshot_is_plain_numbers_and_survives_the_way():
 
 
 @pytest.mark.parametrize(
-    "message", [b"", b"[]", b'{"t": 1, "q": {}}', b'{"t": "x", "q": {}}', b'{"q": {"a": 1}}']
+    "message",
+    [
+        b"",
+        b"[]",
+        b'{"t": 1, "q": {}}',
+        b'{"t": "x", "q": {}}',
+        b'{"q": {"a": 1}}',
+        b'{"t": "2026-11-23T10:00:00", "q": {}, "lost": []}',
+    ],
 )
 def test_a_message_that_is_no_snapshot_is_named_so(message):
     with pytest.raises(ValueError):

@@ -143,6 +143,30 @@ class RiskReason(StrEnum):
     MARGIN_SHORT = "MARGIN_SHORT"
     NOT_RANKED = "NOT_RANKED"
     SIGNAL_TOO_OLD = "SIGNAL_TOO_OLD"
+    SPREAD_TOO_WIDE = "SPREAD_TOO_WIDE"
+    EVENT_BLACKOUT = "EVENT_BLACKOUT"
+    EXPIRY_DAY = "EXPIRY_DAY"
+    REJECTIONS_IN_A_ROW = "REJECTIONS_IN_A_ROW"
+    ORDERS_SLOW = "ORDERS_SLOW"
+    NOT_AGREED = "NOT_AGREED"
+
+
+class Protection(StrEnum):
+    """What locks entries for a while by itself: a row each time, see `risk.locks`."""
+
+    COOLDOWN = "COOLDOWN"
+    LOSSES_IN_A_ROW = "LOSSES_IN_A_ROW"
+    TRADES_PER_DAY = "TRADES_PER_DAY"
+    DAILY_LOSS = "DAILY_LOSS"
+    REJECTIONS_IN_A_ROW = "REJECTIONS_IN_A_ROW"
+    ORDERS_SLOW = "ORDERS_SLOW"
+
+
+class ApprovalAnswer(StrEnum):
+    """What an operator said to an entry."""
+
+    YES = "YES"
+    NO = "NO"
 
 
 class Exclusion(StrEnum):
@@ -201,3 +225,28 @@ class FlattenState(StrEnum):
     RUNNING = "RUNNING"
     FLAT = "FLAT"
     FLAT_BUT_WATCHING = "FLAT_BUT_WATCHING"
+
+
+class AuditAction(StrEnum):
+    """What was done or asked for. The first three are rows, written by the database itself."""
+
+    ADDED = "added"
+    CHANGED = "changed"
+    REMOVED = "removed"
+    CALL = "call"
+    FLATTEN = "flatten"
+    KITE_LOGIN = "kite login"
+    LOGIN = "login"
+    LOGOUT = "logout"
+    MODE = "mode"
+    PAUSE = "pause"
+    PROBE = "probe"
+    RESUME = "resume"
+
+
+class AuditOutcome(StrEnum):
+    """REFUSED: we said no. FAILED: it was tried and did not come out."""
+
+    DONE = "done"
+    REFUSED = "refused"
+    FAILED = "failed"

@@ -6,6 +6,11 @@ from decimal import Decimal
 
 from trading.core.enums import Exchange, OrderStatus, OrderType, Product, Role, Side
 
+#: the indices that NSE and BSE list derivatives on: these are settled in money
+INDICES = frozenset(
+    {"NIFTY", "BANKNIFTY", "FINNIFTY", "MIDCPNIFTY", "NIFTYNXT50", "SENSEX", "BANKEX", "SENSEX50"}
+)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class InstrumentSpec:
@@ -29,6 +34,11 @@ class InstrumentSpec:
     @property
     def is_derivative(self) -> bool:
         return self.exchange in (Exchange.NFO, Exchange.BFO)
+
+    @property
+    def is_delivered(self) -> bool:
+        """A contract on a share: who holds it at its expiry takes or gives shares (NSE, since October 2019)."""
+        return self.is_derivative and self.name not in INDICES
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

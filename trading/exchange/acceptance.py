@@ -32,9 +32,12 @@ def circuits_paise(spec: InstrumentSpec, circuit_pct: Decimal) -> tuple[int, int
     )
 
 
-def check_circuits(spec: InstrumentSpec, price_paise: int, trigger_paise: int, rules: VenueRules) -> None:
-    """Price and trigger within the day's range; 0 is no price. Raises Refused."""
-    lower, upper = circuits_paise(spec, rules.circuit_pct)
+def check_circuits(band: tuple[int, int], price_paise: int, trigger_paise: int) -> None:
+    """Price and trigger within the lower and upper limit in force; 0 is no price, an upper of 0 no limit.
+
+    Raises Refused.
+    """
+    lower, upper = band
     if not upper:
         return
     for price, name in ((price_paise, "order"), (trigger_paise, "trigger")):

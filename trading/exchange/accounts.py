@@ -1,7 +1,7 @@
 """One account at the exchange: its orders, its money, its triggers, its rate limits. Accounts share the market only."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
@@ -22,9 +22,11 @@ CAPITAL_INR_MOST: Final = Decimal(10_000_000_000)
 class Account:
     """What one user has and does on one trading day."""
 
-    def __init__(self, venue: Venue) -> None:
+    def __init__(self, venue: Venue, now: datetime, triggers: Iterable[Mapping[str, Any]] = ()) -> None:
+        """`triggers` are those of the day before, as `GttBook.events` has them."""
         self.venue = venue
         self.gtts = GttBook(specs=venue.specs, user_id=venue.user_id)
+        self.gtts.restore(triggers, now)
 
     def judge_triggers(self, frame: TickFrame, now: datetime) -> None:
         """Fire what these prices meet."""

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -13,10 +13,9 @@ from trading.core.enums import Exchange, Side
 from trading.core.money import to_inr
 from trading.core.ticks import TickFrame
 from trading.core.values import InstrumentSpec
-from trading.exchange.acceptance import circuits_paise
 from trading.exchange.day_prices import DayPrices
 from trading.exchange.kite_rows import IST, Row, charges_row, number, stamp
-from trading.exchange.rules import VenueRules, bad_input
+from trading.exchange.rules import bad_input
 
 COLUMNS = (
     "instrument_token",
@@ -32,6 +31,8 @@ COLUMNS = (
     "segment",
     "exchange",
 )
+#: lower and upper price limit of an instrument, paise; (0, 0) for none
+Circuits = Callable[[InstrumentSpec], tuple[int, int]]
 #: charges are reckoned for prices (rupees) and quantities below this
 MOST_CHARGED = 10**9
 QUOTE, OHLC, LTP = "quote", "ohlc", "ltp"
@@ -114,14 +115,14 @@ def quote_rows(
     what: str,
     specs: Mapping[tuple[str, str], InstrumentSpec],
     prices: DayPrices,
-    rules: VenueRules,
+    circuits: Circuits,
 ) -> dict[str, Row]:
     """`/quote`, `/quote/ohlc` or `/quote/ltp` of names such as NSE:INFY.
 
     One without data is left out. Raises VenueRefusal when too many are asked for.
     """
     return {
-        name: _quote_row(spec, what, frame, prices, rules)
+        name: _quote_row(spec, what, frame, prices, circuits)
         for name, spec, frame in _seen(names, MOST_ASKED[what], specs, prices)
     }
 
@@ -131,7 +132,7 @@ def trigger_range_rows(
     side: Side,
     specs: Mapping[tuple[str, str], InstrumentSpec],
     prices: DayPrices,
-    rules: VenueRules,
+    circuits: Circuits,
 ) -> dict[str, Row]:
     """`/instruments/trigger_range`: where the stop of a cover order on this side may lie, between the last price
     and the circuit against it. One without data is left out. Raises VenueRefusal for too many.
@@ -139,7 +140,7 @@ def trigger_range_rows(
     rows: dict[str, Row] = {}
     for name, spec, frame in _seen(names, MOST_ASKED[QUOTE], specs, prices):
         last = int(frame.last_price_paise[0])
-        lower, upper = _circuits(spec, rules)
+        lower, upper = circuits(spec)
         lowest, highest = (lower, last) if side is Side.BUY else (last, upper)
         rows[name] = {
             "instrument_token": spec.instrument_token,
@@ -164,7 +165,7 @@ def _seen(
 
 
 def _quote_row(
-    spec: InstrumentSpec, what: str, frame: TickFrame, prices: DayPrices, rules: VenueRules
+    spec: InstrumentSpec, what: str, frame: TickFrame, prices: DayPrices, circuits: Circuits
 ) -> Row:
     last = int(frame.last_price_paise[0])
     row: Row = {"instrument_token": spec.instrument_token, "last_price": number(last)}
@@ -174,7 +175,7 @@ def _quote_row(
     row["ohlc"] = {"open": number(opened), "high": number(high), "low": number(low), "close": number(close)}
     if what == OHLC:
         return row
-    lower, upper = _circuits(spec, rules)
+    lower, upper = circuits(spec)
     traded_at = stamp(datetime.fromtimestamp(int(frame.exchange_time_s[0]), IST))
     return row | {
         "timestamp": traded_at,
@@ -195,11 +196,6 @@ def _quote_row(
             "sell": _levels(frame.ask_price_paise[0].tolist(), frame.ask_quantity[0].tolist()),
         },
     }
-
-
-def _circuits(spec: InstrumentSpec, rules: VenueRules) -> tuple[int, int]:
-    """An index has neither tick nor circuits."""
-    return circuits_paise(spec, rules.circuit_pct) if spec.tick_size_paise else (0, 0)
 
 
 def _levels(prices: list[int], quantities: list[int]) -> list[Row]:

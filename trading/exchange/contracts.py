@@ -46,6 +46,8 @@ EXPIRY_MOVED_TO_TUESDAY = date(2025, 9, 1)
 TICKS_BY_PRICE_SINCE = date(2025, 4, 15)
 CLOSING_AUCTION_SINCE = date(2026, 8, 3)
 CONTINUOUS_SINCE = time(9, 15)
+#: by then the closing auction has traded
+AUCTION_MATCHED = time(15, 35)
 _THURSDAY, _TUESDAY = 3, 1
 
 
@@ -125,3 +127,8 @@ def continuous_close(spec: InstrumentSpec, on: date) -> time:
     if spec.exchange in (Exchange.NFO, Exchange.BFO):
         return time(15, 40)
     return time(15, 15) if spec.has_derivatives else time(15, 30)
+
+
+def market_close(spec: InstrumentSpec, on: date) -> time:
+    """When the last trade of an ordinary day may happen, IST wall clock."""
+    return AUCTION_MATCHED if has_closing_auction(spec, on) else continuous_close(spec, on)

@@ -2,13 +2,13 @@
 
 A trigger is judged on each price of its instrument and places a LIMIT order when it is met. It is the broker's
 watch, not an order of the exchange: until it fires it blocks no margin, and the order it places can be refused.
-Triggers here live as long as the day's books do.
+Unlike orders a trigger outlives its day: `GttBook.events` is what the next day's book is begun with.
 """
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any, Final
@@ -26,6 +26,8 @@ PLACE_GTT, MODIFY_GTT, DELETE_GTT = "gtt-place", "gtt-modify", "gtt-delete"
 GTT_VERBS: Final = (PLACE_GTT, MODIFY_GTT, DELETE_GTT)
 #: days a trigger on a share waits; one on a derivative waits until its expiry
 WAITS_DAYS: Final = 365
+#: one that has ended is shown so much longer
+SHOWN_AFTER: Final = timedelta(days=7)
 #: Kite takes no intraday product; the text of its refusal is not known
 PRODUCTS: Final = (Product.CNC, Product.NRML)
 MOST_ACTIVE: Final = 250
@@ -41,10 +43,11 @@ class GttType(StrEnum):
 
 
 class GttStatus(StrEnum):
-    """The states that come about here; Kite also knows disabled, expired, cancelled and rejected."""
+    """The states that come about here; Kite also knows disabled, cancelled and rejected."""
 
     ACTIVE = "active"
     TRIGGERED = "triggered"
+    EXPIRED = "expired"
     DELETED = "deleted"
 
 
@@ -67,7 +70,11 @@ class Gtt:
 
     number: int
     kind: GttType
-    spec: InstrumentSpec
+    exchange: str
+    tradingsymbol: str
+    instrument_token: int
+    #: of a derivative
+    expiry: date | None
     last_price_paise: int
     legs: list[Leg]
     created_at: datetime
@@ -76,8 +83,11 @@ class Gtt:
 
     @property
     def expires_at(self) -> datetime:
-        expiry = self.spec.expiry
-        return at(expiry, time()) if expiry else self.created_at + timedelta(days=WAITS_DAYS)
+        return at(self.expiry, time()) if self.expiry else self.created_at + timedelta(days=WAITS_DAYS)
+
+    @property
+    def names(self) -> tuple[str, str]:
+        return self.exchange, self.tradingsymbol
 
 
 @dataclass(kw_only=True)
@@ -90,8 +100,32 @@ class GttBook:
     products: tuple[Product, ...] = PRODUCTS
     most_active: int = MOST_ACTIVE
     _gtts: dict[int, Gtt] = field(default_factory=dict)
+    #: how many the day began with
+    _carried: int = 0
     #: the active ones by instrument token
     _waiting: dict[int, list[Gtt]] = field(default_factory=dict)
+
+    def events(self) -> list[Row]:
+        """All of it as JSON has it, for the next day's `restore`."""
+        return [json.loads(json.dumps(asdict(gtt), default=str)) for gtt in self._gtts.values()]
+
+    def restore(self, events: Iterable[Mapping[str, Any]], now: datetime) -> None:
+        """Begin a day with the triggers of the day before. Those whose time or instrument is over expire now."""
+        for event in events:
+            gtt = _gtt(event)
+            self.first_number = max(self.first_number, gtt.number + 1)
+            if gtt.status is not GttStatus.ACTIVE and now - gtt.updated_at > SHOWN_AFTER:
+                continue
+            self._gtts[gtt.number] = gtt
+            spec = self.specs.get(gtt.names)
+            if gtt.status is not GttStatus.ACTIVE:
+                continue
+            if spec is None or gtt.expires_at <= now:
+                gtt.status, gtt.updated_at = GttStatus.EXPIRED, now
+                continue
+            gtt.instrument_token = spec.instrument_token
+            self._waiting.setdefault(gtt.instrument_token, []).append(gtt)
+        self._carried = len(self._gtts)
 
     def write(self, verb: str, number_text: str, fields: Mapping[str, Any], now: datetime) -> str:
         """Place, modify or delete as Kite's routes do; the trigger id. Raises VenueRefusal."""
@@ -147,14 +181,14 @@ class GttBook:
     def _place(self, fields: Mapping[str, Any], now: datetime) -> Gtt:
         if sum(map(len, self._waiting.values())) >= self.most_active:
             raise bad_input(f"At most {self.most_active} triggers can be active.")
-        gtt = self._read(fields, self.first_number + len(self._gtts), now)
+        gtt = self._read(fields, self.first_number + len(self._gtts) - self._carried, now)
         self._gtts[gtt.number] = gtt
-        self._waiting.setdefault(gtt.spec.instrument_token, []).append(gtt)
+        self._waiting.setdefault(gtt.instrument_token, []).append(gtt)
         return gtt
 
     def _modify(self, gtt: Gtt, fields: Mapping[str, Any], now: datetime) -> None:
         new = self._read(fields, gtt.number, now)
-        if new.kind is not gtt.kind or new.spec != gtt.spec:
+        if new.kind is not gtt.kind or new.names != gtt.names:
             raise bad_input(
                 "Type and instrument of a trigger cannot be changed. Delete it and place another."
             )
@@ -162,10 +196,10 @@ class GttBook:
 
     def _end(self, gtt: Gtt, status: GttStatus, now: datetime) -> None:
         gtt.status, gtt.updated_at = status, now
-        waiting = self._waiting[gtt.spec.instrument_token]
+        waiting = self._waiting[gtt.instrument_token]
         waiting.remove(gtt)
         if not waiting:
-            del self._waiting[gtt.spec.instrument_token]
+            del self._waiting[gtt.instrument_token]
 
     def _find(self, number_text: str) -> Gtt:
         is_number = number_text.isdecimal() and len(number_text) <= NUMBER_LENGTH
@@ -190,7 +224,10 @@ class GttBook:
         return Gtt(
             number=gtt_number,
             kind=kind,
-            spec=spec,
+            exchange=str(spec.exchange),
+            tradingsymbol=spec.tradingsymbol,
+            instrument_token=spec.instrument_token,
+            expiry=spec.expiry,
             last_price_paise=last_paise,
             legs=legs,
             created_at=now,
@@ -213,6 +250,16 @@ class GttBook:
         price_paise = _price(order.get("price"), "price", spec.tick_size_paise)
         names = {"exchange": str(spec.exchange), "tradingsymbol": spec.tradingsymbol}
         return names | words | {"quantity": quantity, "price": number(price_paise)}
+
+
+def _gtt(event: Mapping[str, Any]) -> Gtt:
+    """One of `GttBook.events`."""
+    words = dict(event)
+    words |= {name: datetime.fromisoformat(words[name]) for name in ("created_at", "updated_at")}
+    words["expiry"] = date.fromisoformat(words["expiry"]) if words["expiry"] else None
+    words["kind"], words["status"] = GttType(words["kind"]), GttStatus(words["status"])
+    words["legs"] = [Leg(**leg) for leg in words["legs"]]
+    return Gtt(**words)
 
 
 def _json(fields: Mapping[str, Any], name: str, kind: type) -> Any:
@@ -264,11 +311,11 @@ def _row(gtt: Gtt, user_id: str) -> Row:
         "expires_at": stamp(gtt.expires_at),
         "status": str(gtt.status),
         "condition": {
-            "exchange": str(gtt.spec.exchange),
+            "exchange": gtt.exchange,
             "last_price": number(gtt.last_price_paise),
-            "tradingsymbol": gtt.spec.tradingsymbol,
+            "tradingsymbol": gtt.tradingsymbol,
             "trigger_values": [number(leg.trigger_paise) for leg in gtt.legs],
-            "instrument_token": gtt.spec.instrument_token,
+            "instrument_token": gtt.instrument_token,
         },
         "orders": [leg.order | {"result": leg.result} for leg in gtt.legs],
         "meta": {},

@@ -41,6 +41,8 @@ class Header:
     day_number: int
     #: HH:MM of a day begun in its middle, or empty
     begin: str = ""
+    #: what waited at the broker from the day before, by user
+    triggers: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(kw_only=True, slots=True)
@@ -53,6 +55,8 @@ class Kept:
     #: the launcher's name of its run
     run: str = ""
     is_done: bool = False
+    #: of a day that is done: what waits at the broker for the day after, by user
+    triggers: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Journal:
@@ -188,6 +192,7 @@ def _take(kept: Kept | None, event: Mapping[str, Any]) -> Kept:
     kept.logins = event.get("logins", kept.logins)
     kept.run = event.get("run", kept.run)
     kept.is_done = kept.is_done or "done" in event
+    kept.triggers = event.get("triggers", kept.triggers)
     return kept
 
 

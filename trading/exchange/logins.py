@@ -45,6 +45,8 @@ class Logins:
     given: str = ""
     #: where the login page sends the browser; empty: it shows the request token instead
     redirect_url: str = ""
+    #: where order updates are posted to; empty: nowhere
+    postback_url: str = ""
     #: market time of the login that granted the access token; None: it was given
     granted_at: datetime | None = None
     #: unused request tokens, and the machine time at which each was handed out

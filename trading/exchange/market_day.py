@@ -4,17 +4,18 @@ A day can be told again: the same frames fetched and the same requests made in t
 market times, give the same books. So a journal of requests and frame times is all that a restart needs.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
+from types import MappingProxyType
 from typing import Any, Final, Self
 
 from trading.core.candles import Bars
 from trading.core.session import at
 from trading.core.ticks import TickFrame
 from trading.exchange.accounts import SET_RULE, Account, read_account
-from trading.exchange.contracts import continuous_close
+from trading.exchange.contracts import market_close
 from trading.exchange.day_prices import DayPrices
 from trading.exchange.followed import FollowedSource
 from trading.exchange.matching import Packets
@@ -26,6 +27,10 @@ BEGINS: Final = time(9, 14)
 OPENS: Final = time(9, 15)
 ENDS: Final = time(15, 45)
 WARM_UP_DAYS: Final = 3
+
+#: what waits at the broker from one day to the next, by user: see `GttBook.events`
+Triggers = Mapping[str, Sequence[Mapping[str, Any]]]
+EMPTY: Final[Triggers] = MappingProxyType({})
 
 OPEN_ACCOUNT = "open-account"
 FRAME, WRITE, TIME = "frame", "write", "time"
@@ -63,7 +68,9 @@ class MarketDay:
         seed: int | str,
         begin: time | None = None,
         rules: VenueRules | None = None,
+        triggers: Triggers = EMPTY,
     ) -> None:
+        """`triggers` are those of the day before."""
         day = source.trading_date
         self.source = source
         self._seed = seed
@@ -78,10 +85,11 @@ class MarketDay:
             venue_session=venue_session,
             packets=self._packets,
         )
-        self.accounts = {user_id: Account(self.venue)}
-        self.gtts = self.accounts[user_id].gtts
         self.begins_at, self.opens_at, self.ends_at = at(day, BEGINS), at(day, OPENS), at(day, ENDS)
-        self.closes_at = at(day, max(continuous_close(spec, day) for spec in source.instruments))
+        self._triggers = triggers
+        self.accounts = {user_id: self._account(self.venue)}
+        self.gtts = self.accounts[user_id].gtts
+        self.closes_at = at(day, max(market_close(spec, day) for spec in source.instruments))
         self.prices = DayPrices(source.instruments, self.opens_at)
         self.history: Mapping[int, Bars] = source.warm_up(WARM_UP_DAYS)
         live = source if isinstance(source, FollowedSource) else None
@@ -191,8 +199,15 @@ class MarketDay:
             number=len(self.accounts),
         )
         venue.square_off_at_times(self.market_at)
-        self.accounts[user_id] = Account(venue)
+        self.accounts[user_id] = self._account(venue)
         return user_id
+
+    def _account(self, venue: Venue) -> Account:
+        return Account(venue, self.begins_at, self._triggers.get(venue.user_id, ()))
+
+    def triggers(self) -> Triggers:
+        """What the day after begins with."""
+        return {user_id: account.gtts.events() for user_id, account in self.accounts.items()}
 
     def _first_extreme(self, token: int) -> str | None:
         found = (account.venue.first_extreme(token) for account in self.accounts.values())

@@ -2,14 +2,14 @@
 told.
 """
 
-import heapq
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from random import Random
 from typing import Any, Final
 
 from trading.core.enums import OrderType
+from trading.core.values import InstrumentSpec
 from trading.exchange import kite_rows
 from trading.exchange.acceptance import (
     Refused,
@@ -19,7 +19,8 @@ from trading.exchange.acceptance import (
     check_mis_time,
     circuits_paise,
 )
-from trading.exchange.contracts import CONTINUOUS_SINCE, continuous_close
+from trading.exchange.closing_auction import ClosingAuction, continuous_ends_at, matched_at
+from trading.exchange.contracts import CONTINUOUS_SINCE, has_closing_auction
 from trading.exchange.conversion import Conversion, check_affordable
 from trading.exchange.intake import AMO, AT_MARKET, NewOrder
 from trading.exchange.ledger import Execution, Ledger
@@ -27,21 +28,11 @@ from trading.exchange.linked import Links, Make
 from trading.exchange.matching import Matcher, Packets, protected_limit
 from trading.exchange.orders import CLOSED, KiteStatus, Terms, VenueOrder
 from trading.exchange.rules import VenueRefusal, VenueRules
+from trading.exchange.schedule import Schedule, Step
 
 Row = dict[str, Any]
 #: so many ids are an account's own
 NUMBERS_OF_AN_ACCOUNT: Final = 1_000_000
-
-
-@dataclass(order=True, slots=True)
-class Step:
-    """What happens to an order at a time; `sequence` keeps equal times in the order they were asked for."""
-
-    at: datetime
-    sequence: int
-    verb: str = field(compare=False)
-    order: VenueOrder = field(compare=False)
-    terms: Terms | None = field(compare=False, default=None)
 
 
 class Progress:
@@ -60,11 +51,13 @@ class Progress:
         venue_session: str,
         make: Make,
         packets: Packets,
+        auction: ClosingAuction,
         number: int,
     ) -> None:
         self.orders: dict[str, VenueOrder] = {}
         self._working: dict[str, VenueOrder] = {}
         self.ledger = Ledger(capital_paise, rules)
+        self.auction = auction
         self.matcher = Matcher(self._fill, self._trigger, packets)
         self.updates: list[Row] = []
         self.digest = sha256(f"{seed}/{venue_session}".encode()).digest()
@@ -72,21 +65,19 @@ class Progress:
         self._rules = rules
         self._user_id = user_id
         self._latency = Random(f"{seed}/latency")
-        self._steps: list[Step] = []
-        self._step_count = 0
+        self._schedule = Schedule()
         self._priority = 0
         self._exchange_number = Random(f"{seed}/{venue_session}/exchange").randrange(100_000, 900_000)
         self._exchange_number += number * NUMBERS_OF_AN_ACCOUNT
 
     def advance(self, now: datetime) -> None:
         """Do everything due up to `now`, in time order."""
-        while self._steps and self._steps[0].at <= now:
-            step = heapq.heappop(self._steps)
-            if not step.order.is_closed:
-                getattr(self, f"_{step.verb}")(step)
+        self.auction.look(now)
+        for step in self._schedule.due(now):
+            getattr(self, f"_{step.verb}")(step)
 
     def next_event_at(self) -> datetime | None:
-        return self._steps[0].at if self._steps else None
+        return self._schedule.next_at()
 
     def use_rules(self, rules: VenueRules) -> None:
         """Other rules from now on; what was decided by the old ones stands."""
@@ -106,14 +97,14 @@ class Progress:
         self._move(order, KiteStatus.AMO_RECEIVED, now)
         opens_at = datetime.combine(now.date(), CONTINUOUS_SINCE, now.tzinfo)
         if now < opens_at:
-            self._later(opens_at, "open_up", order)
+            self._schedule.add(opens_at, "open_up", order)
 
     def _open_up(self, step: Step) -> None:
         """The market opens; where nothing has traded yet, the order waits for that."""
         if self.matcher.last_paise(step.order.spec.instrument_token):
             self.submit(step.order, step.at)
         else:
-            self._later(step.at + timedelta(seconds=1), "open_up", step.order)
+            self._schedule.add(step.at + timedelta(seconds=1), "open_up", step.order)
 
     def submit(self, order: VenueOrder, now: datetime | None = None) -> None:
         """An order goes its way: validation, the exchange's gate, the exchange. `now` None: when it was placed."""
@@ -122,7 +113,7 @@ class Progress:
         self._move(order, KiteStatus.RECEIVED, now)
         delay = self._draw_latency()
         for share, verb in ((1, "validate"), (2, "pass_on"), (3, "reach_exchange")):
-            self._later(now + delay * share / 3, verb, order)
+            self._schedule.add(now + delay * share / 3, verb, order)
 
     def ask_change(self, order: VenueOrder, terms: Terms, now: datetime) -> None:
         """A checked modify starts its way; until it arrives the order trades on its old terms."""
@@ -132,8 +123,8 @@ class Progress:
             return
         self._move(order, KiteStatus.MODIFY_VALIDATING, now)
         delay = self._draw_latency()
-        self._later(now + delay / 2, "pass_change_on", order)
-        self._later(now + delay, "apply_change", order, terms)
+        self._schedule.add(now + delay / 2, "pass_change_on", order)
+        self._schedule.add(now + delay, "apply_change", order, terms)
 
     def _change_waiting(self, order: VenueOrder, terms: Terms, now: datetime) -> None:
         order.order_type, order.quantity, order.validity = terms.order_type, terms.quantity, terms.validity
@@ -148,7 +139,7 @@ class Progress:
             self._cancel(order, now)
             return
         self._move(order, KiteStatus.CANCELLING, now)
-        self._later(now + self._draw_latency(), "apply_cancel", order)
+        self._schedule.add(now + self._draw_latency(), "apply_cancel", order)
 
     def cancel_at_once(self, order: VenueOrder, now: datetime, message: str) -> None:
         """The broker itself takes an order out."""
@@ -179,6 +170,10 @@ class Progress:
         tokens |= {order.spec.instrument_token for order in (*self.working_orders(), *orders)}
         return {token: self.matcher.last_paise(token) for token in tokens}
 
+    def circuits_of(self, spec: InstrumentSpec) -> tuple[int, int]:
+        """Lower and upper price limit now in force, paise; (0, 0) where there is none."""
+        return self.auction.band(spec) or circuits_paise(spec, self._rules.circuit_pct)
+
     def margin_used_paise(self) -> int:
         return self.ledger.margin_used_paise(self.working_orders(), self.last_prices())
 
@@ -192,17 +187,13 @@ class Progress:
     def _draw_latency(self) -> timedelta:
         return timedelta(milliseconds=self._rules.latency.draw_ms(self._latency))
 
-    def _later(self, at: datetime, verb: str, order: VenueOrder, terms: Terms | None = None) -> None:
-        self._step_count += 1
-        heapq.heappush(self._steps, Step(at, self._step_count, verb, order, terms))
-
     def _validate(self, step: Step) -> None:
         self._move(step.order, KiteStatus.VALIDATING, step.at)
 
     def _pass_on(self, step: Step) -> None:
         order, token = step.order, step.order.spec.instrument_token
         try:
-            check_circuits(order.spec, order.price_paise, order.trigger_paise, self._rules)
+            check_circuits(self.circuits_of(order.spec), order.price_paise, order.trigger_paise)
             held = self.ledger.quantity_of(token, order.product)
             check_mis_time(order, self._rules, held, step.at)
             self._check_margin(order)
@@ -224,13 +215,14 @@ class Progress:
         order.exchange_order_id = self._next_exchange_id()
         order.exchange_at = order.updated_at = now
         try:
+            self.auction.check(order, order, now)
             if order.order_type is OrderType.MARKET:
                 self._protect(order, last)
             check_limit_protection(order.spec, order, last, self._rules)
         except Refused as refusal:
             self._reject(order, refusal, now)
             return
-        self._later(self._closes_at(order, now), "expire", order)
+        self._await_end(order, now)
         self._enter(order, now)
 
     def _protect(self, order: VenueOrder, last_paise: int) -> None:
@@ -241,7 +233,7 @@ class Progress:
 
     def _take_protected_limit(self, order: VenueOrder) -> None:
         limit = protected_limit(order, self.matcher.last_paise(order.spec.instrument_token))
-        lower, upper = circuits_paise(order.spec, self._rules.circuit_pct)
+        lower, upper = self.circuits_of(order.spec)
         order.price_paise = min(max(limit, lower), upper) if upper else limit
         if order.order_type is OrderType.MARKET:
             order.order_type = OrderType.LIMIT
@@ -251,6 +243,8 @@ class Progress:
         self._priority += 1
         order.sequence = self._priority
         self._move(order, order.rest_status, now)
+        if self.auction.phase(order.spec, now):
+            return
         self.matcher.arrive(order, now)
         if not order.is_closed and order.validity == "IOC":
             self._cancel(order, now)
@@ -263,7 +257,7 @@ class Progress:
         if terms is None:
             raise ValueError(f"a change of order {order.order_id} came without terms")
         try:
-            self._check_change(order, terms)
+            self._check_change(order, terms, now)
         except Refused as refusal:
             order.status_message, order.status_message_raw = refusal.message, refusal.raw
             self._move(order, order.rest_status, now, is_told=True)
@@ -285,15 +279,16 @@ class Progress:
         else:
             self._enter(order, now)
 
-    def _check_change(self, order: VenueOrder, terms: Terms) -> None:
+    def _check_change(self, order: VenueOrder, terms: Terms, now: datetime) -> None:
         """What may have happened while the change was on its way; raises Refused."""
+        self.auction.check(order, terms, now)
         if terms.quantity <= order.filled:
             raise Refused(f"Quantity cannot be less than the filled quantity of {order.filled}.")
         if order.is_triggered and terms.trigger_paise not in (0, order.trigger_paise):
             raise Refused("Trigger price cannot be modified: the stoploss order has been triggered.")
         if terms.quantity > order.quantity:
             self._check_margin(replace(order, quantity=terms.quantity - order.quantity, filled=0))
-        check_circuits(order.spec, terms.price_paise, terms.trigger_paise, self._rules)
+        check_circuits(self.circuits_of(order.spec), terms.price_paise, terms.trigger_paise)
         if not order.is_triggered:
             last = self.matcher.last_paise(order.spec.instrument_token)
             check_limit_protection(order.spec, terms, last, self._rules)
@@ -310,8 +305,7 @@ class Progress:
     def _apply_cancel(self, step: Step) -> None:
         self._cancel(step.order, step.at)
 
-    def _expire(self, step: Step) -> None:
-        self._cancel(step.order, step.at)
+    _expire = _apply_cancel
 
     def _cancel(self, order: VenueOrder, now: datetime) -> None:
         self.matcher.withdraw(order)
@@ -379,6 +373,28 @@ class Progress:
         self._exchange_number += 1
         return f"1{self._exchange_number:015d}"
 
-    def _closes_at(self, order: VenueOrder, now: datetime) -> datetime:
-        closes_at = datetime.combine(now.date(), continuous_close(order.spec, now.date()), now.tzinfo)
-        return min(closes_at, now + timedelta(minutes=order.ttl_min)) if order.ttl_min else closes_at
+    def _await_end(self, order: VenueOrder, now: datetime) -> None:
+        """Continuous trading ends with the order, or brings it to the closing auction."""
+        ends_at, has_auction = (
+            continuous_ends_at(order.spec, now),
+            has_closing_auction(order.spec, now.date()),
+        )
+        if order.ttl_min:
+            self._schedule.add(min(ends_at, now + timedelta(minutes=order.ttl_min)), "expire", order)
+        elif now < ends_at:
+            self._schedule.add(ends_at, "carry_over" if has_auction else "expire", order)
+        else:
+            self._schedule.add(matched_at(now), "match_auction", order)
+
+    def _carry_over(self, step: Step) -> None:
+        if not self.auction.carries(step.order):
+            self._cancel(step.order, step.at)
+            return
+        self.matcher.withdraw(step.order)
+        self._schedule.add(matched_at(step.at), "match_auction", step.order)
+
+    def _match_auction(self, step: Step) -> None:
+        if price_paise := self.auction.meets(step.order):
+            self._fill(step.order, price_paise, step.order.pending, step.at)
+        else:
+            self._cancel(step.order, step.at)

@@ -19,6 +19,7 @@ from trading.core.ticks import TickFrame
 from trading.core.values import InstrumentSpec
 from trading.exchange import kite_rows
 from trading.exchange.acceptance import mis_until
+from trading.exchange.closing_auction import TAKING, ClosingAuction
 from trading.exchange.contracts import is_continuous
 from trading.exchange.conversion import check_held, read_conversion
 from trading.exchange.intake import AMO, REGULAR, NewOrder, find_spec, read_change, read_place
@@ -58,6 +59,7 @@ class Venue:
         number: int = 0,
     ) -> None:
         """`packets` are shared by the accounts of a market; `number` counts them and keeps their ids apart."""
+        packets = packets or Packets()
         self.rules = rules
         self.user_id = user_id
         self.venue_session = venue_session
@@ -75,7 +77,8 @@ class Venue:
             user_id=user_id,
             venue_session=venue_session,
             make=self._make,
-            packets=packets or Packets(),
+            packets=packets,
+            auction=ClosingAuction(self.specs.values(), packets, venue_session),
             number=number,
         )
 
@@ -318,6 +321,10 @@ class Venue:
         """Hex SHA-256 over every state an order went through and every execution, in order."""
         return self._progress.digest.hex()
 
+    def circuits_of(self, spec: InstrumentSpec) -> tuple[int, int]:
+        """Lower and upper price limit now in force, paise; (0, 0) where there is none (an index)."""
+        return self._progress.circuits_of(spec) if spec.tick_size_paise else (0, 0)
+
     # from request to order
 
     def _last_paise(self, spec: InstrumentSpec) -> int:
@@ -335,7 +342,7 @@ class Venue:
         system_tags: tuple[str, ...] = (),
     ) -> str:
         new = self._read(request)
-        is_open = is_continuous(new.spec, now)
+        is_open = is_continuous(new.spec, now) or self._progress.auction.phase(new.spec, now) in TAKING
         if not is_open and new.variety != AMO:
             raise bad_input("Markets are closed right now. Place an after market order or wait for the open.")
         if is_open and new.variety == AMO:

@@ -7,13 +7,14 @@ unless a field says machine.
 
 from trading.models.desks import Account, ApiKey, Instrument, Lease, MarketDay, StrategySetting, VenueSession
 from trading.models.fields import MoneyField, PriceField, choices
-from trading.models.flow import Command, Decision, Fill, Order, OrderEvent, Signal, Trade
+from trading.models.flow import Approval, Command, Decision, Fill, Order, OrderEvent, Signal, Trade
 from trading.models.logins import KiteLogin
 from trading.models.universe import UniverseRow
 
 __all__ = [
     "Account",
     "ApiKey",
+    "Approval",
     "Command",
     "Decision",
     "Fill",

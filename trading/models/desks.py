@@ -18,6 +18,9 @@ class Account(models.Model):
     product = models.CharField(max_length=8, choices=choices(Product), default=Product.MIS)
     paper_capital_inr = MoneyField(default=Decimal("2500000.00"))
     live_since = models.DateField(null=True, blank=True, help_text="first LIVE trading date")
+    asks_first = models.BooleanField(
+        default=False, help_text="an entry waits for an operator's yes; without one it is not made"
+    )
 
     class Meta:
         constraints = [

@@ -6,7 +6,17 @@ from django.db import models
 from django.db.models import CheckConstraint, F, Q, UniqueConstraint
 from django.utils import timezone
 
-from trading.core.enums import CommandKind, CommandOutcome, Mode, OrderStatus, OrderType, Product, Role, Side
+from trading.core.enums import (
+    ApprovalAnswer,
+    CommandKind,
+    CommandOutcome,
+    Mode,
+    OrderStatus,
+    OrderType,
+    Product,
+    Role,
+    Side,
+)
 from trading.models.desks import Account, VenueSession
 from trading.models.fields import MoneyField, PriceField, choices
 
@@ -49,6 +59,28 @@ class Signal(models.Model):
 
     def __str__(self) -> str:
         return f"{self.strategy} {self.side} {self.tradingsymbol} {timezone.localtime(self.candle_at):%H:%M}"
+
+
+class Approval(models.Model):
+    """An entry that waits for an operator's yes, or waited; its signal has no decision until then."""
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT)
+    session = models.ForeignKey(VenueSession, on_delete=models.PROTECT)
+    signal = models.OneToOneField(Signal, on_delete=models.PROTECT)
+    quantity = models.PositiveIntegerField(help_text="as it was sized when it was asked for")
+    limit_price = PriceField()
+    risk_inr = MoneyField()
+    asked_at = models.DateTimeField()
+    until = models.DateTimeField(help_text="market time after which nobody is waited for")
+    answer = models.CharField(max_length=4, blank=True, choices=choices(ApprovalAnswer))
+    answered_by = models.CharField(max_length=60, blank=True)
+    answered_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-asked_at", "-id"]
+
+    def __str__(self) -> str:
+        return f"{self.quantity} {self.signal}"
 
 
 class Decision(models.Model):

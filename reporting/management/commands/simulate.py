@@ -34,7 +34,8 @@ def at_least_one(words: str) -> int:
 class Command(BaseCommand):
     help = (
         "Run the fault simulation on private databases of its own. Exit code 0: no invariant broken (with "
-        "--mutants: every deliberate defect caught); 3: a violation or an uncaught defect; 2: it could not be done."
+        "--mutants: every deliberate defect caught); 3: a violation, an uncaught defect, or a seed whose faults met "
+        "no open position; 2: it could not be done."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -82,14 +83,16 @@ class Command(BaseCommand):
         self.stdout.write(
             json.dumps(found, ensure_ascii=False, indent=1) if options["json"] else _text(found)
         )
-        if found["violations"]:
+        if found["violations"] or found["thin_seeds"]:
             sys.exit(VIOLATED)
 
     def _warn(self, answer: "Answer") -> None:
         """A violation is told when it is seen; a long campaign is not waited for."""
         for at, invariant, what in answer.result.violations:
             self.stderr.write(f"seed {answer.job.seed} {at} {invariant}: {what}")
-            self.stderr.flush()
+        if answer.is_thin:
+            self.stderr.write(f"seed {answer.job.seed} proves nothing: no fault met an open position")
+        self.stderr.flush()
 
     def _one(self, options: dict[str, Any]) -> None:
         from tests.simulation import campaign
@@ -133,7 +136,7 @@ class Command(BaseCommand):
         )
         options["sheet"].write_text(page)
         self.stdout.write(f"{options['sheet']} is written")
-        if found["violations"] or not all(one["caught"] for one in mutants):
+        if found["violations"] or found["thin_seeds"] or not all(one["caught"] for one in mutants):
             sys.exit(VIOLATED)
 
     def _played(self, options: dict[str, Any], progress: Progress) -> dict[str, Any]:
@@ -142,7 +145,7 @@ class Command(BaseCommand):
             return self._play(options, progress)
         try:
             found: dict[str, Any] = json.loads(options["campaign"].read_text())
-            unknown = {"start", "commit", "seeds", "violations", "digest"} - found.keys()
+            unknown = {"start", "commit", "seeds", "violations", "thin_seeds", "digest"} - found.keys()
         except (OSError, ValueError, AttributeError) as error:
             raise CommandError(f"{options['campaign']}: {error}", returncode=BAD_USAGE) from error
         if unknown:
@@ -207,6 +210,7 @@ def _text(sheet: dict[str, Any]) -> str:
         + (", ended before the rest was played" if sheet["is_cut_short"] else ""),
         f"{sheet['entries']} entries, {sheet['fills']} fills, {sheet['crashes']} crashes",
         f"each faulty seed at least: {sheet['minima']}",
+        f"faulty seeds that met no open position with a fault: {sheet['thin_seeds'] or 'none'}",
         f"without a live stop: p50 {bare['p50']} s, p99 {bare['p99']} s, worst {bare['max']} s",
         f"without a live stop where nothing failed: worst {bare['healthy_max']} s",
         f"flatten: p50 {flat['p50']} s, p99 {flat['p99']} s, worst {flat['max']} s",

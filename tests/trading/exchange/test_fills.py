@@ -173,11 +173,12 @@ def test_an_immediate_or_cancel_order_does_not_rest():
     assert (last["status"], last["filled_quantity"], last["cancelled_quantity"]) == ("CANCELLED", 30, 20)
 
 
-def test_a_day_order_is_cancelled_when_continuous_trading_of_its_instrument_ends():
+def test_a_day_order_is_cancelled_when_trading_of_its_instrument_ends():
+    """The share's is below the band of its closing auction: 970 to 1,030."""
     venue = open_venue()
     venue.apply_frame(frame("15:00:00", "1000.0", "999.9x50", "1000.1x30"))
     venue.apply_frame(frame("15:00:00", "26000", "25999x65", "26001x65", spec=FUTURE))
-    share = place(venue, order("BUY", 5, "LIMIT", price=990), "15:00:01")
+    share = place(venue, order("BUY", 5, "LIMIT", price=960), "15:00:01")
     future = place(venue, future_order("BUY", 65, "LIMIT", price=25900), "15:00:01")
     venue.advance(at("15:14:59"))
     assert row(venue, share)["status"] == "OPEN"

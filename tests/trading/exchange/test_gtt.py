@@ -1,4 +1,5 @@
 import json
+from datetime import timedelta
 
 import pytest
 
@@ -211,3 +212,64 @@ def test_only_so_many_triggers_are_active_at_a_time():
     gtts.write(DELETE_GTT, "100000", {}, at("10:00:00"))
     assert gtts.write(PLACE_GTT, "", request(990.0), at("10:00:00")) == "100002"
     assert [row["id"] for row in gtts.rows()] == [100002, 100001, 100000]
+
+
+def carried(gtts, now, **more):
+    """The book of a later day."""
+    later = book(**more)
+    later.restore(gtts.events(), now)
+    return later
+
+
+def test_a_trigger_waits_on_the_day_after_under_its_number():
+    gtts = book()
+    gtts.write(PLACE_GTT, "", request(990.0, 1010.0, kind="two-leg"), at("10:00:00"))
+    later = carried(gtts, at("09:14:00") + timedelta(days=1))
+    assert later.rows() == gtts.rows()
+    assert later.write(PLACE_GTT, "", request(980.0), at("09:15:00") + timedelta(days=1)) == "100001"
+    orders = Orders()
+    later.judge(price("1010.0"), orders)
+    assert [placed["price"] for placed in orders.placed] == [1010]
+    assert later.row("100000")["status"] == "triggered"
+
+
+def test_what_has_ended_is_shown_for_seven_days_and_its_number_is_never_given_again():
+    gtts = book()
+    gtts.write(PLACE_GTT, "", request(990.0), at("10:00:00"))
+    gtts.write(DELETE_GTT, "100000", {}, at("10:00:01"))
+    week = carried(gtts, at("10:00:01") + timedelta(days=7))
+    assert [row["status"] for row in week.rows()] == ["deleted"]
+    gone = carried(gtts, at("10:00:02") + timedelta(days=7))
+    assert gone.rows() == []
+    assert gone.write(PLACE_GTT, "", request(990.0), at("10:00:02")) == "100001"
+
+
+@pytest.mark.parametrize(
+    ("spec", "days"),
+    [
+        (SHARE, 365),
+        (FUTURE, 7),  # expires on Monday 30 November
+    ],
+)
+def test_a_trigger_whose_time_is_over_expires(spec, days):
+    gtts, lots = book(), {"quantity": spec.lot_size, "product": "NRML"}
+    asked = request(990.0, orders=[sell(990.0, **lots)], spec=spec)
+    gtts.write(PLACE_GTT, "", asked, at("00:00:00"))
+    waiting = carried(gtts, at("00:00:00") + timedelta(days=days, seconds=-1))
+    assert waiting.row("100000")["status"] == "active"
+    over = carried(gtts, at("00:00:00") + timedelta(days=days))
+    assert over.row("100000")["status"] == "expired"
+    orders = Orders()
+    over.judge(price("990.0", spec=spec), orders)
+    assert orders.placed == []
+
+
+def test_a_trigger_of_an_instrument_that_is_gone_expires():
+    gtts = book()
+    gtts.write(PLACE_GTT, "", request(990.0), at("10:00:00"))
+    later = GttBook(specs={}, user_id="AB1234")
+    later.restore(gtts.events(), at("09:14:00"))
+    assert (later.row("100000")["status"], later.row("100000")["condition"]["tradingsymbol"]) == (
+        "expired",
+        "RELIANCE",
+    )

@@ -6,6 +6,7 @@ import pytest
 from tests.trading.exchange.market_builders import order
 from trading.core.holidays import default_calendar
 from trading.exchange.accounts import PLACE
+from trading.exchange.gtt import GttBook
 from trading.exchange.journal import BrokenJournal, read_current
 from trading.exchange.market_day import FRAME, WRITE, Entry
 from trading.exchange.markets import Market
@@ -64,6 +65,33 @@ def test_a_finished_day_of_a_nameless_run_is_not_reopened(plan):
     first = open_first(plan)
     first.journal.keep({"done": True})
     assert open_first(plan).header.venue_session != first.header.venue_session
+
+
+def left_waiting(plan):
+    """A finished Monday on which two accounts left a trigger each."""
+    first = open_first(plan)
+    events = [{"user": "AB1234"}]
+    first.journal.keep({"done": True, "triggers": {"AB1234": events}})
+    return events
+
+
+def test_a_later_day_begins_with_what_the_finished_one_left_waiting(plan, monkeypatch):
+    restored = []
+    monkeypatch.setattr(GttBook, "restore", lambda self, events, now: restored.append((list(events), now)))
+    events = left_waiting(plan)
+    later = replace(plan, day=date(2026, 11, 25))
+    assert open_first(later).header.trading_date == date(2026, 11, 25)
+    assert restored[-1] == (events, later_begins := restored[-1][1])
+    assert later_begins.date() == date(2026, 11, 25)
+    # Gone on with after a kill, the day has them again.
+    assert open_first(later).header.triggers == {"AB1234": events}
+    assert restored[-1] == (events, later_begins)
+
+
+@pytest.mark.parametrize("other", [{"day": MONDAY}, {"day": date(2026, 11, 25), "capital_paise": 1_00}])
+def test_the_same_day_again_or_another_account_begins_with_none(plan, other):
+    left_waiting(plan)
+    assert open_first(replace(plan, **other)).header.triggers == {}
 
 
 def test_the_day_after_keeps_no_begin_and_is_found_again(plan):

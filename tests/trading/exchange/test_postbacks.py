@@ -6,6 +6,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from queue import Queue
 
 import pytest
+import requests
+from kiteconnect import KiteConnect
 
 from tests.trading.exchange.exchange_process import ExchangeProcess
 from trading.exchange.server.postbacks import HELD, Postman
@@ -104,6 +106,37 @@ def test_the_exchange_posts_an_order_update_with_its_checksum(app, tmp_path):
     assert (body["order_id"], body["filled_quantity"], body["user_id"]) == (order_id, 1, "AB1234")
     words = f"{order_id}{body['order_timestamp']}secret"
     assert body["checksum"] == sha256(words.encode()).hexdigest()
+
+
+def test_a_further_account_has_an_address_and_a_secret_of_its_own_also_after_a_kill(app, tmp_path):
+    exchange = ExchangeProcess(tmp_path, ("--from", "10:00", "--postback", "http://127.0.0.1:9/nobody"))
+    with exchange:
+        asked = {"user_id": "CD1", "postback": app.url}
+        account = requests.post(f"{exchange.first['url']}/_exchange/accounts", json=asked, timeout=5).json()
+        exchange.kill()
+    with exchange:
+        client = KiteConnect(
+            account["api_key"], access_token=account["access_token"], root=exchange.first["url"]
+        )
+        fields = {"exchange": "NSE", "tradingsymbol": "RELIANCE", "product": "MIS", "quantity": 1}
+        side = {"variety": "regular", "transaction_type": "BUY", "order_type": "LIMIT", "price": 0.1}
+        # Far below the circuit: rejected, which is told.
+        order_id = client.place_order(**fields, **side)
+        body = app.taken.get(timeout=10)[2]
+    assert (body["order_id"], body["status"], body["user_id"]) == (order_id, "REJECTED", "CD1")
+    words = f"{order_id}{body['order_timestamp']}{account['api_secret']}"
+    assert body["checksum"] == sha256(words.encode()).hexdigest()
+
+
+def test_an_account_with_an_unusable_address_is_not_opened(tmp_path):
+    with ExchangeProcess(tmp_path, ("--from", "10:00")) as exchange:
+        asked = {"user_id": "CD1", "postback": "nowhere"}
+        answer = requests.post(f"{exchange.first['url']}/_exchange/accounts", json=asked, timeout=5)
+        assert (answer.status_code, answer.json()["error_type"]) == (400, "InputException")
+        again = requests.post(
+            f"{exchange.first['url']}/_exchange/accounts", json={"user_id": "CD1"}, timeout=5
+        )
+        assert again.status_code == 200
 
 
 def test_an_exchange_without_a_usable_address_does_not_begin(tmp_path):

@@ -156,6 +156,20 @@ def test_after_the_close_the_next_trading_day_begins_with_empty_books(tmp_path):
         assert exchange.client().orders() == []
 
 
+def test_a_trigger_waits_through_the_night_and_through_a_kill(tmp_path):
+    exchange = ExchangeProcess(tmp_path, ("--from", "15:39", "--speed", "60", "--days", "2"))
+    leg = {"transaction_type": "BUY", "quantity": 1, "order_type": "LIMIT", "product": "CNC", "price": 1}
+    with exchange:
+        placed = exchange.client().place_gtt("single", "RELIANCE", "NSE", [1], 1000, [leg])["trigger_id"]
+        waiting_for(exchange, lambda state: state["trading_date"] == "2026-11-25")
+        [waiting] = exchange.client().get_gtts()
+        assert (waiting["id"], waiting["status"]) == (placed, "active")
+        assert waiting["created_at"].startswith("2026-11-23 15:")
+        exchange.kill()
+    with exchange:
+        assert exchange.client().get_gtts() == [waiting]
+
+
 def test_the_last_day_stays_open_for_reading_and_is_finished_for_the_next_run(tmp_path):
     exchange = ExchangeProcess(
         tmp_path, ("--from", "15:24", "--speed", "1000", "--days", "1", "--run", "one")

@@ -29,7 +29,7 @@ from trading.exchange.server.app import KiteApp
 from trading.exchange.server.feed import Feed
 from trading.exchange.server.floor import Floor
 from trading.exchange.server.opening import Opened, Plan, open_first
-from trading.exchange.server.postbacks import Postman
+from trading.exchange.server.postbacks import PostOffice, check_address
 from trading.exchange.server.running import Running
 from trading.exchange.sources import MarketSource
 
@@ -115,7 +115,7 @@ def run(options: argparse.Namespace, given: Given, now: datetime) -> None:
         raise CannotOpen(
             f"--speed {options.speed:g} leads nowhere: give market seconds per second, such as 60"
         )
-    postman = _postman(options.postback)
+    postback_url = _postback_url(options.postback)
     plan = _plan(options, options.user or given.user_id or USER_ID, now)
     listener = _listen(options.host, options.port)
     try:
@@ -126,12 +126,12 @@ def run(options: argparse.Namespace, given: Given, now: datetime) -> None:
     except (ValueError, JournalInUse, OSError) as error:
         raise CannotOpen(str(error)) from error
     logins = _logins(plan.user_id, given, opened)
-    logins.redirect_url = options.redirect
+    logins.redirect_url, logins.postback_url = options.redirect, postback_url
     print(_first_line(options, listener, logins, opened), flush=True)
     if not options.json:
         print(opened.day.source.describe(), flush=True)
     _spare_the_collector()
-    asyncio.run(_serve(options, plan, opened, logins, listener, postman))
+    asyncio.run(_serve(options, plan, opened, logins, listener))
 
 
 def _spare_the_collector() -> None:
@@ -142,9 +142,9 @@ def _spare_the_collector() -> None:
     gc.set_threshold(COLLECT_AFTER, 20, 50)
 
 
-def _postman(url: str) -> Postman | None:
+def _postback_url(url: str) -> str:
     try:
-        return Postman(url) if url else None
+        return check_address(url) if url else ""
     except ValueError as error:
         raise CannotOpen(f"--postback: {error}") from None
 
@@ -262,7 +262,6 @@ async def _serve(
     opened: Opened,
     logins: Logins,
     listener: socket.socket,
-    postman: Postman | None,
 ) -> None:
     floor = Floor(
         market=_market_name(options.market, opened.day.source),
@@ -274,8 +273,8 @@ async def _serve(
     floor.run = options.run
     floor.restore_accounts(opened.logins)
     floor.keep_logins()
-    feed = Feed(floor, postman)
-    post = asyncio.create_task(postman.run()) if postman else None
+    office = PostOffice()
+    feed = Feed(floor, office)
     config = uvicorn.Config(
         KiteApp(floor, feed),
         lifespan="off",
@@ -295,8 +294,7 @@ async def _serve(
     await asyncio.wait({market, doors}, return_when=asyncio.FIRST_COMPLETED)
     server.should_exit = True
     market.cancel()
-    if post is not None:
-        post.cancel()
+    office.close()
     await asyncio.gather(doors)
     await asyncio.gather(market, return_exceptions=True)
     if market.done() and not market.cancelled() and (failure := market.exception()):

@@ -8,6 +8,7 @@ from trading.exchange.accounts import SET_RULE
 from trading.exchange.faults import MEANINGS, Fault, FaultKind
 from trading.exchange.rules import VenueRefusal, bad_input, too_many_requests
 from trading.exchange.server.floor import Floor
+from trading.exchange.server.postbacks import check_address
 from trading.exchange.server.request import Request, route
 
 TIMED_OUT: Final = "Order request timed out. Please check the order book and confirm before placing again."
@@ -52,9 +53,17 @@ def set_rules(floor: Floor, request: Request) -> Any:
 
 
 def open_account(floor: Floor, request: Request) -> Any:
-    """A further account: its own login, books and rate limits, beside the first on the same market."""
+    """A further account: its own login, books and rate limits, beside the first on the same market. Its app may
+    register addresses: `redirect` for the login page, `postback` for order updates.
+    """
     check_owner(floor, request)
-    logins = floor.open_account(_json_object(request, '{"user_id": "AB1234", "capital_inr": 2500000}'))
+    fields = dict(_json_object(request, '{"user_id": "AB1234", "capital_inr": 2500000}'))
+    redirect, postback = (str(fields.pop(name, "")) for name in ("redirect", "postback"))
+    try:
+        postback_url = check_address(postback) if postback else ""
+    except ValueError as error:
+        raise bad_input(f"Invalid `postback`: {error}.") from None
+    logins = floor.open_account(fields, redirect_url=redirect, postback_url=postback_url)
     words = ("user_id", "api_key", "api_secret", "access_token")
     return {word: getattr(logins, word) for word in words}
 

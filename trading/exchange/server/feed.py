@@ -19,7 +19,7 @@ from trading.core.ticks import TickFrame
 from trading.exchange.day_prices import DayPrices
 from trading.exchange.rules import VenueRefusal
 from trading.exchange.server.floor import Floor
-from trading.exchange.server.postbacks import Postman
+from trading.exchange.server.postbacks import PostOffice
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -81,9 +81,9 @@ class Connection:
 class Feed:
     """All connections of a floor."""
 
-    def __init__(self, floor: Floor, postman: Postman | None = None) -> None:
+    def __init__(self, floor: Floor, office: PostOffice) -> None:
         self._floor = floor
-        self._postman = postman
+        self._office = office
         floor.tell = self.send_message
         self._connections: dict[int, Connection] = {}
         self._count = 0
@@ -194,7 +194,7 @@ class Feed:
                 connection.post_frame(message)
 
     def send_updates(self, updates: Iterable[Mapping[str, Any]]) -> None:
-        """Order updates to every connection of their account, and the first one's to the app's own address."""
+        """Order updates to every connection of their account, and to the address its app registered."""
         for update in updates:
             user_id = update["user_id"]
             logins = next((each for each in self._floor.accounts.values() if each.user_id == user_id), None)
@@ -202,8 +202,8 @@ class Feed:
                 continue
             signed = dict(update) | {"checksum": logins.checksum(update)}
             # Kite posts what the app's own user placed, and nothing of its RMS.
-            if self._postman is not None and update["placed_by"] == user_id == self._floor.logins.user_id:
-                self._postman.post(signed)
+            if logins.postback_url and update["placed_by"] == user_id:
+                self._office.post(logins.postback_url, signed)
             for connection in self._connections.values():
                 if connection.user_id == user_id:
                     connection.post_text("order", signed)

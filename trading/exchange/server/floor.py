@@ -101,10 +101,11 @@ class Floor:
         """The login of an account; of an unknown key the first one, which refuses it."""
         return self.accounts.get(api_key, self.logins)
 
-    def open_account(self, fields: Mapping[str, Any]) -> Logins:
+    def open_account(self, fields: Mapping[str, Any], *, redirect_url: str, postback_url: str) -> Logins:
         """A further account with a login ready to use. Raises VenueRefusal."""
         user_id = self.write(OPEN_ACCOUNT, "", fields)
         logins = new_logins(user_id)
+        logins.redirect_url, logins.postback_url = redirect_url, postback_url
         self.accounts[logins.api_key] = logins
         self.keep_logins()
         return logins
@@ -114,6 +115,8 @@ class Floor:
         for event in kept.get("accounts", ()):
             logins = new_logins(event["user_id"])
             logins.api_key, logins.api_secret = event["api_key"], event["api_secret"]
+            logins.redirect_url = event.get("redirect_url", "")
+            logins.postback_url = event.get("postback_url", "")
             logins.restore(event)
             self.accounts[logins.api_key] = logins
 
@@ -155,7 +158,8 @@ class Floor:
     def keep_logins(self) -> None:
         """After a login or logout."""
         first, *others = self.accounts.values()
-        accounts = [logins.as_event() | {"user_id": logins.user_id} for logins in others]
+        names = ("user_id", "redirect_url", "postback_url")
+        accounts = [logins.as_event() | {name: getattr(logins, name) for name in names} for logins in others]
         self.journal.keep({"logins": first.as_event() | {"accounts": accounts}})
 
     def state(self) -> dict[str, Any]:

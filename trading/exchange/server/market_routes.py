@@ -36,7 +36,9 @@ def instruments(floor: Floor, request: Request) -> Any:
 def quote(floor: Floor, request: Request) -> Any:
     day = floor.settle()
     what = request.parts.get("what") or answers.QUOTE
-    return answers.quote_rows(request.query.get("i", []), what, day.prices.specs, day.prices, day.venue.rules)
+    return answers.quote_rows(
+        request.query.get("i", []), what, day.prices.specs, day.prices, day.venue.circuits_of
+    )
 
 
 def historical(floor: Floor, request: Request) -> Any:
@@ -62,7 +64,7 @@ def trigger_range(floor: Floor, request: Request) -> Any:
     if side not in tuple(Side):
         raise bad_input("Invalid `transaction_type`. Should be buy or sell.")
     names = request.query.get("i", [])
-    return answers.trigger_range_rows(names, Side(side), day.prices.specs, day.prices, day.venue.rules)
+    return answers.trigger_range_rows(names, Side(side), day.prices.specs, day.prices, day.venue.circuits_of)
 
 
 def _moment(request: Request, name: str) -> datetime:

@@ -9,7 +9,7 @@ from typing import Any
 
 from trading.exchange import journal
 from trading.exchange.journal import BrokenJournal, Header, Journal, Kept
-from trading.exchange.market_day import MarketDay, OtherBooks, tell_again
+from trading.exchange.market_day import EMPTY, MarketDay, OtherBooks, Triggers, tell_again
 from trading.exchange.markets import Market
 
 
@@ -57,7 +57,16 @@ def open_first(plan: Plan) -> Opened:
     found = None if plan.is_fresh else journal.read_current(plan.folder)
     if found is not None and _is_ours(plan, found[1]):
         return _go_on(plan, *found)
-    return open_new(plan, plan.day or plan.market.first_day(plan.today), number=1, begin=plan.begin)
+    trading_date = plan.day or plan.market.first_day(plan.today)
+    triggers = _left_by(found[1], plan, trading_date) if found is not None else EMPTY
+    return open_new(plan, trading_date, number=1, begin=plan.begin, triggers=triggers)
+
+
+def _left_by(kept: Kept, plan: Plan, trading_date: date) -> Triggers:
+    """What the last finished day of this market and account left waiting for a later one."""
+    same = ("market", "user_id", "capital_paise")
+    is_same = all(kept.header.asked.get(name) == plan.asked()[name] for name in same)
+    return kept.triggers if is_same and kept.is_done and kept.header.trading_date < trading_date else EMPTY
 
 
 def _is_ours(plan: Plan, kept: Kept) -> bool:
@@ -69,7 +78,7 @@ def _is_ours(plan: Plan, kept: Kept) -> bool:
 def _go_on(plan: Plan, path: Path, kept: Kept) -> Opened:
     header = kept.header
     begin = time.fromisoformat(header.begin) if header.begin else None
-    day = _day(plan, header.trading_date, header.venue_session, begin)
+    day = _day(plan, header.trading_date, header.venue_session, begin, header.triggers)
     try:
         tell_again(day, kept.entries)
     except OtherBooks as error:
@@ -86,23 +95,26 @@ def _go_on(plan: Plan, path: Path, kept: Kept) -> Opened:
     return opened
 
 
-def open_new(plan: Plan, trading_date: date, *, number: int, begin: time | None = None) -> Opened:
-    """A day with empty books and a session of its own. Raises ValueError."""
+def open_new(
+    plan: Plan, trading_date: date, *, number: int, begin: time | None = None, triggers: Triggers = EMPTY
+) -> Opened:
+    """A day with empty books and a session of its own; `triggers` wait since the day before. Raises ValueError."""
     session = f"{plan.market.name}-{trading_date}-{secrets.token_hex(3)}"
-    day = _day(plan, trading_date, session, begin)
+    day = _day(plan, trading_date, session, begin, triggers)
     header = Header(
         venue_session=session,
         asked=plan.asked(),
         trading_date=trading_date,
         day_number=number,
         begin=f"{begin:%H:%M}" if begin else "",
+        triggers=dict(triggers),
     )
     written = Journal.begin(plan.folder, header)
     written.keep({"run": plan.run})
     return Opened(day=day, journal=written, header=header, logins={})
 
 
-def _day(plan: Plan, trading_date: date, session: str, begin: time | None) -> MarketDay:
+def _day(plan: Plan, trading_date: date, session: str, begin: time | None, triggers: Triggers) -> MarketDay:
     return MarketDay(
         plan.market.source(trading_date),
         venue_session=session,
@@ -110,4 +122,5 @@ def _day(plan: Plan, trading_date: date, session: str, begin: time | None) -> Ma
         capital_paise=plan.capital_paise,
         seed=plan.market.seed,
         begin=begin,
+        triggers=triggers,
     )

@@ -20,17 +20,41 @@ TIMEOUT_S: Final = 3.0
 HELD: Final = 1000
 
 
+def check_address(url: str) -> str:
+    """The address again. Raises ValueError for what is none."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"{url!r} is no address for postbacks: give one like http://127.0.0.1:8000/postback")
+    return url
+
+
+class PostOffice:
+    """A postman for each address that an account's app registered. One event loop's."""
+
+    def __init__(self) -> None:
+        self._postmen: dict[str, Postman] = {}
+        self._rounds: list[asyncio.Task[None]] = []
+
+    def post(self, url: str, update: Mapping[str, Any]) -> None:
+        """Have a signed order update brought to an app's address."""
+        postman = self._postmen.get(url)
+        if postman is None:
+            postman = self._postmen[url] = Postman(url)
+            self._rounds.append(asyncio.create_task(postman.run()))
+        postman.post(update)
+
+    def close(self) -> None:
+        """What was not delivered yet is lost."""
+        for each in self._rounds:
+            each.cancel()
+
+
 class Postman:
     """Brings one app its order updates."""
 
     def __init__(self, url: str) -> None:
         """Raises ValueError for what is no address."""
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(
-                f"{url!r} is no address for postbacks: give one like http://127.0.0.1:8000/postback"
-            )
-        self._url = url
+        self._url = check_address(url)
         self._waiting: deque[Mapping[str, Any]] = deque(maxlen=HELD)
         self._filled = asyncio.Event()
 

@@ -77,7 +77,7 @@ class Running:
                 self._frame_s = time.monotonic()
                 self._noted_at = day.market_at
         await self._until(day.ends_at)
-        self._opened.journal.keep({"done": True})
+        self._end_day()
 
     async def _follow_day(self) -> None:
         """A market that goes on elsewhere is not waited for: its frames come when they have come.
@@ -99,7 +99,10 @@ class Running:
             self._settle()
             # After a restart many come at once, and answers must go on between them.
             await asyncio.sleep(0)
-        self._opened.journal.keep({"done": True})
+        self._end_day()
+
+    def _end_day(self) -> None:
+        self._opened.journal.keep({"done": True, "triggers": self._floor.day.triggers()})
 
     async def _close(self) -> None:
         """Let the participants end their day on these books."""
@@ -116,7 +119,13 @@ class Running:
         if following is None:
             return None
         # Drawing a day takes a second, in which heartbeats and answers must go on.
-        return await asyncio.to_thread(open_new, self._plan, following, number=header.day_number + 1)
+        return await asyncio.to_thread(
+            open_new,
+            self._plan,
+            following,
+            number=header.day_number + 1,
+            triggers=self._floor.day.triggers(),
+        )
 
     async def _await_participants(self) -> None:
         until_s = time.monotonic() + self._await_s

@@ -8,8 +8,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from aitrapp_site import wiring
 from aitrapp_site.clocks import MachineClocks
+from risk import audit
 from trading import current, logins
 from trading.broker.base import BrokerError
+from trading.core.enums import AuditAction, AuditOutcome
 from trading.core.values import InstrumentSpec, Quote
 from trading.market import instruments
 from trading.models import Instrument
@@ -39,11 +41,14 @@ class Command(BaseCommand):
             spec, quote = self._share(broker.quotes, options["symbol"])
             shown = Probe(broker, clocks, Event().wait).run(spec, quote)
         except (BrokerError, ProbeFailed) as error:
+            subject, failed = f"account {account.name}", AuditOutcome.FAILED
+            audit.refuse(AuditAction.PROBE, subject, outcome=failed, account=account, words=str(error))
             raise CommandError(str(error), returncode=FAILED) from error
         login.probed_at = MachineClocks().machine_now()
         login.save(update_fields=["probed_at"])
         told = {"place": where.name, "tradingsymbol": spec.tradingsymbol, "shown": shown}
         words = f"The probe passed at {where.name} with {spec.tradingsymbol}: {'; '.join(shown)}."
+        audit.note(AuditAction.PROBE, f"account {account.name}", account=account, words=words)
         self.stdout.write(json.dumps(told) if options["json"] else words)
 
     def _share(self, ask: Any, symbol: str) -> tuple[InstrumentSpec, Quote]:
