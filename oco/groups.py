@@ -139,14 +139,18 @@ def follow_exit(desk: Desk, exit_order: Order) -> None:
     ).first()
     if row is None or row.closed_at is None:
         return
+    if exited_units(row) + row.taken_by_others_quantity != row.entered_quantity:
+        reason = row.close_reason or row.exit_reason
+        write(desk, row, closed_at=None, state=GroupState.CLOSING, close_reason=reason)
+
+
+def exited_units(row: OcoGroup) -> int:
+    """What a group's exits have filled less what its orders took back, from the orders: its column comes after them."""
     filled = Order.objects.filter(entry=row.entry_order_id, group_number=row.number)
-    exited = sum(
+    return sum(
         quantity if side != row.side else -quantity
         for side, quantity in filled.values_list("side", "filled_quantity")
     )
-    if exited + row.taken_by_others_quantity != row.entered_quantity:
-        reason = row.close_reason or row.exit_reason
-        write(desk, row, closed_at=None, state=GroupState.CLOSING, close_reason=reason)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import Protocol
 from django.db.models import F, Q
 
 from oco.differences import NOTHING, Difference, Holding, Traded, compare, held_at, others_executed
-from oco.groups import LiveGroup, of_session, write
+from oco.groups import LiveGroup, exited_units, of_session, write
 from oco.models import OcoGroup
 from oco.views import Action, CancelExit, FinishGroup, PlaceExit, RestStop, TakeBack
 from risk import state
@@ -273,43 +273,36 @@ def _give_back(desk: Desk, groups: list[LiveGroup], difference: Difference) -> i
 def _open_what_both_closed(desk: Desk, difference: Difference, book: Book) -> bool:
     """Somebody else closed a position in the moment in which our exit did: what that turned round is ours.
 
-    A trade of theirs before our entry or after our exit is their own and is not touched. The group may be closed
-    already, or hold nothing and still wait for an order that nobody has heard of.
+    A trade of theirs before our entry or after our exit is their own and is not touched. A group may be closed
+    already, or hold nothing and still wait for an order that nobody has heard of. None takes back more than it has
+    exited: what others sold beyond that is theirs.
     """
     if difference.ours or not difference.is_explained:
         return False
     exchange, tradingsymbol, product = difference.holding
     now = desk.clocks.market_now()
-    group = (
-        of_session(desk)
-        .filter(
-            Q(closed_at__gte=now - BOTH_CLOSED_WITHIN) | Q(closed_at=None),
-            entry_order__exchange=exchange,
-            entry_order__tradingsymbol=tradingsymbol,
-            entry_order__product=product,
-            side=Side.BUY if difference.broker < 0 else Side.SELL,
-            exited_quantity__gt=0,
-        )
-        .select_related("entry_order")
-        .order_by("-pk")
-        .first()
+    suspects = of_session(desk).filter(
+        Q(closed_at__gte=now - BOTH_CLOSED_WITHIN) | Q(closed_at=None),
+        entry_order__exchange=exchange,
+        entry_order__tradingsymbol=tradingsymbol,
+        entry_order__product=product,
+        side=Side.BUY if difference.broker < 0 else Side.SELL,
     )
-    if group is None:
-        return False
-    theirs = [
-        report
-        for report in book.reports
-        if report.broker_order_id not in book.our_order_ids
-        and (report.exchange.value, report.tradingsymbol, report.product) == difference.holding
-        and report.filled_quantity
-        and report.side != group.side
-        and group.entry_order.asked_at - STAMPS_TO <= report.order_at <= (group.closed_at or now)
-    ]
-    share = min(abs(difference.broker), group.exited_quantity, sum(one.filled_quantity for one in theirs))
-    if not share:
-        return False
-    _reopen(desk, group, taken=share)
-    return True
+    opened = 0
+    for group in suspects.select_related("entry_order").order_by("-pk"):
+        theirs = sum(
+            report.filled_quantity
+            for report in book.reports
+            if report.broker_order_id not in book.our_order_ids
+            and (report.exchange.value, report.tradingsymbol, report.product) == difference.holding
+            and report.side != group.side
+            and group.entry_order.asked_at - STAMPS_TO <= report.order_at <= (group.closed_at or now)
+        )
+        share = min(abs(difference.broker) - opened, exited_units(group), theirs - opened)
+        if share > 0:
+            _reopen(desk, group, taken=share)
+            opened += share
+    return opened > 0
 
 
 def _open_what_nobody_took(desk: Desk, difference: Difference) -> bool:

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from trading import approvals, decisions, signals
+from trading import account, approvals, decisions, signals
 from trading.confirmations import Confirmations
 from trading.core import ranking
 from trading.core.candles import Candle, ClosedCandles
@@ -71,6 +71,9 @@ class StrategyLoop:
             self._hear_answers(seen_s, done)
         if found:
             self._decide(found, seen_s, done)
+        if done.entries_sent:
+            # How long their answers took may lock the next entry: an operator is to see that before it comes.
+            account.keep_locks(self.desk, self.quote)
         return done
 
     def quote(self, exchange: str, tradingsymbol: str) -> Quote | None:

@@ -19,6 +19,7 @@ from trading.core.enums import (
     GroupState,
     OrderStatus,
     OrderType,
+    PauseReason,
     Product,
     RiskReason,
     Role,
@@ -305,3 +306,29 @@ def test_news_of_somebody_elses_trade_stay_news_until_our_groups_agree():
     day.broker.book_goes_on()
     day.run_for(20)
     assert (day.net(), day.working()) == (0, [])
+
+
+def test_what_both_closed_is_taken_back_once_and_never_what_a_hand_sold_beyond_it():
+    """Seed 774: one group took back what two had exited and what a hand had oversold; its trade could not be booked."""
+    day = Day.opens()
+    day.enters(stop="24920", target="25300")
+    assert (day.net(), sorted(day.working())) == (150, [("SELL", 75), ("SELL", 75)])
+    day.broker.tells_updates = False
+    day.broker.book_stands_still()
+    by_hand(day, 150)
+    by_hand(day, 75)
+    day.price_goes_to("24910")
+    assert day.net() == -225
+    day.broker.book_goes_on()
+    # The call that takes back the first group's units applies, its answer is lost: the row lags the order.
+    day.broker.will(Trouble.REPLY_LOST, Role.EXIT)
+    day.run_for(40)
+    back = day.broker_orders(Role.EXIT)
+    assert [(order.side, order.filled) for order in back] == [(Side.BUY, 75), (Side.BUY, 75)]
+    # What the hand sold beyond our position is the hand's.
+    assert (day.net(), day.working()) == (-75, [])
+    assert [group.state for group in day.groups()] == [GroupState.CLOSED] * 2
+    assert [group.taken_by_others_quantity for group in day.groups()] == [75, 75]
+    (trade,) = day.trades()
+    assert (trade.entered_quantity, trade.exited_quantity, trade.closed_at is None) == (150, 0, False)
+    assert state.reasons_off(day.account.pk) == {PauseReason.RECONCILIATION}

@@ -6,10 +6,11 @@ from typing import ClassVar
 
 import pytest
 
+from risk.models import Lock, RiskLimits
 from tests.days.desk import Day
 from tests.days.market import NIFTY, STEEL
 from trading.core.candles import Candle
-from trading.core.enums import Role, Side
+from trading.core.enums import Protection, Role, Side
 from trading.core.history import History
 from trading.core.values import Setup
 from trading.models import Decision, Signal, StrategySetting
@@ -61,6 +62,18 @@ def test_a_setup_becomes_a_signal_a_decision_and_an_entry_in_the_pass_that_close
     assert (day.net(), day.working()) == (75, [("SELL", 75)])
     assert day.replayed.done.signals_recorded == 1
     assert day.replayed.done.entries_sent == 1
+
+
+def test_what_an_entry_locks_is_written_down_before_the_next_signal_comes():
+    day = Day.opens(strategies=[Says("says", "09:45", lambda history: buy())])
+    RiskLimits.objects.create(account=day.account, version=2, trades_per_day=1)
+    day.run_until("09:46:06")
+    lock = Lock.objects.get()
+    assert (lock.protection, lock.why) == (
+        Protection.TRADES_PER_DAY,
+        "1 trades were made today; 1 is the most",
+    )
+    assert day.trades()[0].closed_at is None
 
 
 def test_strategies_are_asked_once_about_each_closed_candle():

@@ -133,6 +133,27 @@ def test_what_the_trade_book_never_told_is_estimated_once_and_makes_room_for_the
     assert not trades.fills_missing(day.desk)
 
 
+def test_an_exit_told_in_parts_after_it_was_taken_back_is_booked_all_the_same():
+    """The trade book may tell the take-back first: until the exit's own executions follow, less than nothing is out."""
+    day = Day.opens()
+    day.enters()
+    day.price_goes_to("24899", frames=10)
+    day.run_for(3)
+    (stop,) = day.orders(Role.STOP)
+    real = next(one for one in day.broker.fill_reports() if one.broker_order_id == stop.broker_order_id)
+    back = Order.objects.get(pk=stop.pk)
+    back.pk, back.client_order_id, back.tag, back.side = None, "back", "back", Side.BUY
+    back.broker_order_id = "4711"
+    back.save(force_insert=True)
+    Fill.objects.filter(order=stop).update(broker_trade_id="book-75")
+    bought = replace(real, broker_order_id="4711", broker_trade_id="b1", side=Side.BUY)
+    for told in (bought, replace(real, quantity=30), replace(real, broker_trade_id="r2", quantity=45)):
+        assert trades.apply_fill(day.desk, told) is not None
+    (trade,) = day.trades()
+    assert (trade.entered_quantity, trade.exited_quantity) == (75, 0)
+    assert [fill.quantity for fill in trade.fills.filter(order=stop).order_by("pk")] == [30, 45]
+
+
 def test_an_estimate_is_priced_by_what_is_missing_after_the_executions_that_were_told():
     day = Day.opens()
     day.enters(stop="24920")

@@ -246,7 +246,7 @@ class Trade(models.Model):
     opened_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True, blank=True)
     entered_quantity = models.PositiveIntegerField(default=0)
-    exited_quantity = models.PositiveIntegerField(default=0)
+    exited_quantity = models.IntegerField(default=0)
     entry_value_inr = models.DecimalField(max_digits=18, decimal_places=4, default=Decimal(0))
     exit_value_inr = models.DecimalField(max_digits=18, decimal_places=4, default=Decimal(0))
     risk_inr = MoneyField(default=Decimal(0))
