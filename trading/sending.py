@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from django.db import connection
+
 from risk import state
 from trading import lease
 from trading.broker.base import BrokerRefused, BrokerUnavailable, OutcomeUnknown, SessionExpired
 from trading.core.enums import CommandKind, CommandOutcome, PauseReason, Role
 from trading.desk import Desk
 from trading.lease import FenceLost
-from trading.models import Account, Command
+from trading.models import Command
 
 DEADLINE_S = 0.5
 #: how Kite refuses an order from an address that is not whitelisted, or of an app without that right
@@ -67,11 +69,14 @@ def claim(desk: Desk, *, opens_risk: bool, uses_all: bool = False) -> None:
     The row lock makes all processes of an account count one after the other. `uses_all` is the flatten's: it may
     spend the reserve that is otherwise kept between our per-minute limit and Kite's.
 
+    An entry that was decided in a mode since left is not sent: what it was checked for is no more. Exits always are.
     Raises FenceLost or BudgetSpent; the transaction must then be rolled back.
     """
-    Account.objects.select_for_update(of=("self",)).values_list("pk").get(pk=desk.account.pk)
+    mode = _lock_account(desk.account.pk)
     if not lease.is_current(desk.lease):
         raise FenceLost(f"{desk.lease.holder} no longer leads {desk.lease.loop}")
+    if opens_risk and mode != desk.account.mode:
+        raise FenceLost(f"{desk.lease.holder} began as {desk.account.mode} and the account is {mode}")
     now = desk.clocks.market_now()
     sent = Command.objects.filter(order__account=desk.account, order__session=desk.session)
     limits = state.limits_in_force(desk.account.pk).value()
@@ -95,6 +100,14 @@ def claim(desk: Desk, *, opens_risk: bool, uses_all: bool = False) -> None:
     today = sent.filter(order__trading_date=desk.trading_date)
     if opens_risk and today.count() >= limits.orders_per_day:
         raise BudgetSpent(f"{limits.orders_per_day} orders today: the rest is kept for exits")
+
+
+def _lock_account(account_id: int) -> str:
+    """Take the account's row until the transaction ends; returns its mode. Rows that name the account may be added."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT mode FROM trading_account WHERE id = %s FOR NO KEY UPDATE", [account_id])
+        (mode,) = cursor.fetchone()
+    return str(mode)
 
 
 def _counted_at(at: datetime, machine_at: datetime, answered_at: datetime | None) -> datetime:
