@@ -331,13 +331,12 @@ RULES: Mapping[RiskReason, Rule] = {
     RiskReason.SIGNAL_TOO_OLD: signal_age,
 }
 
-#: what another process may have used up since an entry was checked
+#: what another process may have used up since an entry was checked; rates are counted by who writes an intent
 COUNTED: Final = (
     RiskReason.HEAT_LIMIT,
     RiskReason.DAILY_LOSS_REACHED,
     RiskReason.OPEN_POSITIONS_LIMIT,
     RiskReason.TRADES_PER_DAY_LIMIT,
-    RiskReason.ORDER_RATE,
     RiskReason.COOLDOWN,
     RiskReason.LOSSES_IN_A_ROW,
     RiskReason.REJECTIONS_IN_A_ROW,

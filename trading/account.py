@@ -87,9 +87,9 @@ def count_again(
 
 def limits_in_force(desk: Desk) -> tuple[Limits, int]:
     """The limits of this moment, capped on the first LIVE day, and their version."""
-    row = state.limits_in_force(desk.account.pk)
+    limits, version = state.limits_now(desk.account.pk)
     first_live_day = desk.account.mode == Mode.LIVE and desk.account.live_since == desk.trading_date
-    return effective(row.value(), is_first_live_day=first_live_day), row.version
+    return effective(limits, is_first_live_day=first_live_day), version
 
 
 def keep_locks(desk: Desk, quotes: Quotes) -> None:

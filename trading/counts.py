@@ -5,7 +5,6 @@ two of them could be missed by both; a statement sees all rows as of one moment.
 """
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -80,13 +79,8 @@ class Books:
     orders_today: int
 
 
-def _words(values: Iterable[str]) -> str:
-    return ", ".join(f"'{value}'" for value in sorted(values))
-
-
 # Written out and not built by the ORM: it is asked for each entry twice, once with the account's row locked.
-_BOOKS: Final = (
-    """
+_COUNTED: Final = """
 SELECT
  (SELECT jsonb_agg(jsonb_build_array(
      t.exchange, t.tradingsymbol, t.side, t.entered_quantity, t.exited_quantity, t.entry_value_inr,
@@ -127,7 +121,12 @@ SELECT
              WHERE account_id = %(account)s AND session_id = %(session)s AND trading_date = %(day)s
                AND role = 'ENTRY'
              ORDER BY asked_at DESC, id DESC LIMIT 2 * LATENCIES)
-      ORDER BY c.intent_at DESC, c.id DESC LIMIT LATENCIES) AS answer),
+      ORDER BY c.intent_at DESC, c.id DESC LIMIT LATENCIES) AS answer)
+""".replace("ENTRIES_LOOKED_AT", str(ENTRIES_LOOKED_AT)).replace("LATENCIES", str(LATENCIES))
+_BOOKS: Final = _COUNTED.replace("CLOSED", ", ".join(f"'{word}'" for word in sorted(order_states.CLOSED)))
+
+# Of what was sent. Who writes an intent has counted it himself (`trading.sending.claim`).
+_SENT: Final = """,
  (SELECT jsonb_build_array(
      count(*) FILTER (WHERE c.intent_at > %(second)s AND c.kind = 'PLACE' AND o.role = 'ENTRY'),
      count(*) FILTER (WHERE c.intent_at > %(second)s),
@@ -138,14 +137,14 @@ SELECT
      AND c.intent_at > %(minute)s),
  (SELECT count(*) FROM trading_command c JOIN trading_order o ON o.id = c.order_id
    WHERE o.account_id = %(account)s AND o.session_id = %(session)s AND o.trading_date = %(day)s)
-""".replace("ENTRIES_LOOKED_AT", str(ENTRIES_LOOKED_AT))
-    .replace("LATENCIES", str(LATENCIES))
-    .replace("CLOSED", _words(order_states.CLOSED))
-)
+"""
 
 
 def read(desk: Desk, *, apart_from: int | None = None) -> Books:
-    """Read the books of this desk. What the decision `apart_from` has brought so far counts as not there."""
+    """Read the books of this desk. What the decision `apart_from` has brought so far counts as not there.
+
+    That is for the writer of its intents, who has counted what was sent himself: those four are 0 then.
+    """
     now = desk.clocks.market_now()
     asked = {
         "account": desk.account.pk,
@@ -156,9 +155,10 @@ def read(desk: Desk, *, apart_from: int | None = None) -> Books:
         "minute": now - timedelta(seconds=60),
     }
     with connection.cursor() as cursor:
-        cursor.execute(_BOOKS, asked)
-        open_trades, entries, closed, newest, latencies, recent, today = cursor.fetchone()
-    entries_last_s, orders_last_s, orders_last_min = _rows(recent)
+        cursor.execute(_BOOKS if apart_from else _BOOKS + _SENT, asked)
+        open_trades, entries, closed, newest, latencies, *sent = cursor.fetchone()
+    recent, orders_today = (_rows(sent[0]), sent[1]) if sent else ((0, 0, 0), 0)
+    entries_last_s, orders_last_s, orders_last_min = recent
     return Books(
         open_trades=[OpenRow(*row, fills or []) for *row, fills in _rows(open_trades)],
         entries=[EntryRow(*row) for row in _rows(entries)],
@@ -171,7 +171,7 @@ def read(desk: Desk, *, apart_from: int | None = None) -> Books:
         entries_last_s=entries_last_s,
         orders_last_s=orders_last_s,
         orders_last_min=orders_last_min,
-        orders_today=today,
+        orders_today=orders_today,
     )
 
 
