@@ -146,7 +146,7 @@ def read(desk: Desk, *, apart_from: int | None = None) -> Books:
     That is for the writer of its intents, who has counted what was sent himself: those four are 0 then.
     """
     now = desk.clocks.market_now()
-    asked = {
+    asked: dict[str, Any] = {
         "account": desk.account.pk,
         "session": desk.session.pk,
         "day": desk.trading_date,
@@ -160,10 +160,10 @@ def read(desk: Desk, *, apart_from: int | None = None) -> Books:
     recent, orders_today = (_rows(sent[0]), sent[1]) if sent else ((0, 0, 0), 0)
     entries_last_s, orders_last_s, orders_last_min = recent
     return Books(
-        open_trades=[OpenRow(*row, fills or []) for *row, fills in _rows(open_trades)],
+        open_trades=[OpenRow._make([*row, fills or []]) for *row, fills in _rows(open_trades)],
         entries=[EntryRow(*row) for row in _rows(entries)],
         closed=[
-            ClosedRow(*names, net_inr, datetime.fromisoformat(at), is_apart)
+            ClosedRow._make([*names, net_inr, datetime.fromisoformat(at), is_apart])
             for *names, net_inr, at, is_apart in _rows(closed)
         ],
         newest=[(status, datetime.fromisoformat(at)) for status, at in _rows(newest)],

@@ -188,7 +188,7 @@ def main(account: int, session: int, fence: int, seed: str, began_s: float, coun
         lease=Held(account, Loop.ENTRIES, "askers", fence),
         installation="test",
     )
-    floor.note(what="ready")
+    print("ready", flush=True)
     sys.stdin.readline()
     for number in range(count):
         try:

@@ -62,13 +62,14 @@ def run_askers(account: Account, session: VenueSession, seed: int, floor: Path) 
             ],
             env=environment(),
             stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
         )
         for number in range(PROCESSES)
     ]
     try:
-        while sum(line["what"] == "ready" for line in lines_of(floor)) < PROCESSES:
-            assert all(one.poll() is None for one in running), "a process ended before it began"
-            time.sleep(0.02)
+        for one in running:
+            assert one.stdout is not None
+            assert one.stdout.readline() == b"ready\n"
         for one in running:
             assert one.stdin is not None
             one.stdin.write(b"go\n")
@@ -77,9 +78,8 @@ def run_askers(account: Account, session: VenueSession, seed: int, floor: Path) 
     finally:
         for one in running:
             one.kill()
-            one.wait()
-            assert one.stdin is not None
-            one.stdin.close()
+            with one:
+                one.wait()
 
 
 def lines_of(floor: Path) -> Iterator[dict[str, object]]:
@@ -89,7 +89,7 @@ def lines_of(floor: Path) -> Iterator[dict[str, object]]:
 def judge(floor: Path, most: Most) -> int:
     """Hold every moment at the exchange against the limits; returns how many were placed."""
     orders = Order.objects.select_related("decision__signal")
-    stops = {order.client_order_id: order.decision.signal.stop_price for order in orders}
+    stops = {order.client_order_id: order.decision.signal.stop_price for order in orders if order.decision}
     standing: dict[str, tuple[str, Decimal]] = {}
     placed_s: list[float] = []
     for line in lines_of(floor):

@@ -98,7 +98,7 @@ def between_check_and_intent(day: Day, happens: Callable[[], object]) -> None:
     real = day.broker.margin_required_inr
 
     def margin_required_inr(requests):
-        day.broker.margin_required_inr = real  # type: ignore[method-assign]  # once
+        day.broker.margin_required_inr = real
         happens()
         return real(requests)
 
