@@ -5,6 +5,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.core.exceptions import ValidationError
 
 from risk import locks, self_test, state
 from risk.models import Lock, RuleTally
@@ -145,6 +146,17 @@ def test_an_instrument_another_process_entered_since_the_check_is_busy():
     between_check_and_intent(day, lambda: day.decides(other))
     assert reasons(day.decides(mine)) == ["INSTRUMENT_BUSY"]
     assert len(day.orders(Role.ENTRY)) == 1
+
+
+def test_a_limit_counts_for_the_next_entry_and_a_wrong_one_changes_nothing():
+    day = Day.opens(NIFTY, STEEL)
+    assert day.enters().limits_version == 1
+    with pytest.raises(ValidationError, match="a limit is a positive number, always; write 1"):
+        set_limits(day, open_positions=-1)
+    assert state.limits_now(day.account.pk) == (state.limits_in_force(day.account.pk).value(), 1)
+    set_limits(day, open_positions=1)
+    refused = day.enters(spec=STEEL, stop="990", target="1030")
+    assert (reasons(refused), refused.limits_version) == (["OPEN_POSITIONS_LIMIT"], 2)
 
 
 def test_a_limit_changed_between_check_and_intent_holds_already():
