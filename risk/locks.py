@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
+from django.db import connection
 from django.db.models import Q, QuerySet
 
 from risk.models import Lock
@@ -42,14 +43,20 @@ def keep(account_id: int, session_id: int, standing: Iterable[Standing], now: da
         Lock.objects.bulk_create(rows, ignore_conflicts=True)
 
 
+_LIFTED: Final = (
+    "SELECT protection, exchange, tradingsymbol, cause_at FROM risk_lock"
+    " WHERE session_id = %s AND lifted_at IS NOT NULL"
+)
+
+
 def lifted(session_id: int) -> frozenset[Lifted]:
     """What operators let go of in these books."""
-    rows = Lock.objects.filter(session_id=session_id).exclude(lifted_at=None)
+    with connection.cursor() as cursor:
+        cursor.execute(_LIFTED, [session_id])
+        rows = cursor.fetchall()
     return frozenset(
         (Protection(protection), (Exchange(exchange), symbol) if symbol else None, cause_at)
-        for protection, exchange, symbol, cause_at in rows.values_list(
-            "protection", "exchange", "tradingsymbol", "cause_at"
-        )
+        for protection, exchange, symbol, cause_at in rows
     )
 
 

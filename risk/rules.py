@@ -5,6 +5,7 @@ A new rule is one function, its place in RULES, a RiskReason with its sentence, 
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from typing import Final
 
 from risk import protections
 from risk.values import AccountSnapshot, Denial, EntryRequest, EntryWindow, Instrument, RiskContext
@@ -330,10 +331,28 @@ RULES: Mapping[RiskReason, Rule] = {
     RiskReason.SIGNAL_TOO_OLD: signal_age,
 }
 
+#: what another process may have used up since an entry was checked; rates are counted by who writes an intent
+COUNTED: Final = (
+    RiskReason.HEAT_LIMIT,
+    RiskReason.DAILY_LOSS_REACHED,
+    RiskReason.OPEN_POSITIONS_LIMIT,
+    RiskReason.TRADES_PER_DAY_LIMIT,
+    RiskReason.COOLDOWN,
+    RiskReason.LOSSES_IN_A_ROW,
+    RiskReason.REJECTIONS_IN_A_ROW,
+    RiskReason.ORDERS_SLOW,
+    RiskReason.INSTRUMENT_BUSY,
+)
+
 
 def check(request: EntryRequest, context: RiskContext) -> tuple[Denial, ...]:
     """Every reason against this entry; empty when there is none."""
     return tuple(found for rule in RULES.values() if (found := rule(request, context)))
+
+
+def check_counts(request: EntryRequest, context: RiskContext) -> tuple[Denial, ...]:
+    """Every reason against this entry that lies in the account's counts."""
+    return tuple(found for reason in COUNTED if (found := RULES[reason](request, context)))
 
 
 def _span(span: timedelta) -> str:

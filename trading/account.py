@@ -1,32 +1,30 @@
 """The account at one moment, from its rows: what the pre-trade rules look at."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 from statistics import median
-from typing import Any, Final
+from typing import Any
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import QuerySet, Sum
 
-from risk import locks, protections, state
+from risk import locks, protections, rules, state
 from risk.limits import Limits, effective
-from risk.rules import AccountSnapshot
-from trading import orders, trades
-from trading.core import order_states
-from trading.core.enums import CommandKind, Exchange, Mode, OrderStatus, Role, Side
+from risk.rules import AccountSnapshot, Denial, EntryRequest, RiskContext
+from trading import counts, orders, trades
+from trading.core import charges, order_states
+from trading.core.enums import Exchange, Mode, OrderStatus, Side
 from trading.core.money import to_inr
 from trading.core.sizing import OpenRisk, heat_inr
 from trading.core.values import Quote
+from trading.counts import Books, ClosedRow, EntryRow, OpenRow
 from trading.desk import Desk
-from trading.models import Command, Order, Trade
+from trading.market import instruments
+from trading.models import Decision, Order, Trade
 
 #: (exchange, tradingsymbol) → its quote, None when never seen
 Quotes = Callable[[str, str], Quote | None]
-#: the most that a streak of refused entries is counted to: the limit's own most
-ENTRIES_LOOKED_AT: Final = 50
-#: so many entries make a middle worth the name
-LATENCIES: Final = 5
 
 
 def capital_inr(desk: Desk) -> Decimal:
@@ -37,59 +35,61 @@ def capital_inr(desk: Desk) -> Decimal:
     return funds.opening_balance_inr + funds.intraday_payin_inr + funds.collateral_inr
 
 
-def snapshot(desk: Desk, quotes: Quotes, capital: Decimal) -> AccountSnapshot:
-    """Count everything the limits speak of: fills, resting entries and commands in flight alike."""
-    now = desk.clocks.market_now()
-    open_trades = list(trades.of_session(desk).filter(closed_at=None).select_related("decision__signal"))
-    waiting = list(
-        orders.of_session(desk)
-        .filter(role=Role.ENTRY)
-        .exclude(status__in=order_states.CLOSED)
-        .select_related("decision__signal")
-    )
-    closed = list(trades.of_session(desk).exclude(closed_at=None).order_by("closed_at", "pk"))
-    last_losses = _last_losses(closed)
-    sent = Command.objects.filter(order__account=desk.account, order__session=desk.session)
-    in_last_second, in_last_minute = (
-        Q(intent_at__gt=now - timedelta(seconds=seconds)) for seconds in (1, 60)
-    )
-    is_entry = Q(order__role=Role.ENTRY, kind=CommandKind.PLACE)
-    rates = sent.filter(order__trading_date=desk.trading_date).aggregate(
-        entries_last_s=Count("pk", filter=in_last_second & is_entry),
-        orders_last_s=Count("pk", filter=in_last_second),
-        orders_last_min=Count("pk", filter=in_last_minute),
-        orders_today=Count("pk"),
-    )
-    in_trade = {(Exchange(trade.exchange), trade.tradingsymbol) for trade in open_trades}
+def snapshot(
+    desk: Desk, quotes: Quotes, capital: Decimal, *, apart_from: int | None = None
+) -> AccountSnapshot:
+    """Count everything the limits speak of: fills, resting entries and commands in flight alike.
+
+    What the decision `apart_from` has brought so far is left out: its other slices are not in its own way.
+    """
+    books = counts.read(desk, apart_from=apart_from)
+    in_trade = {(Exchange(trade.exchange), trade.tradingsymbol) for trade in books.open_trades}
     # An entry whose executions only the order book shows is in no trade yet, and waits no more.
-    untold = trades.untold_entries(desk)
-    coming = {
-        (Exchange(order.exchange), order.tradingsymbol)
-        for order in (*waiting, *(entry for entry, _ in untold))
-    }
+    held = in_trade | {(Exchange(entry.exchange), entry.tradingsymbol) for entry in books.entries}
+    last_losses = _last_losses(books.closed)
     return AccountSnapshot(
         capital_inr=capital,
-        day_pnl_inr=day_book(desk).result_inr(quotes),
+        day_pnl_inr=_day_book_of_rows(desk, books).result_inr(quotes),
         open_heat_inr=heat_inr(
-            [*map(_trade_risk, open_trades), *_entry_risks(waiting), *_untold_risks(untold)]
+            [
+                *map(_trade_risk, books.open_trades),
+                *_entry_risks(books.entries),
+                *_untold_risks(books.entries),
+            ]
         ),
-        open_positions=len(in_trade | coming),
-        trades_today=len(closed) + len(in_trade | coming),
-        losses_in_a_row=_losses_in_a_row(closed),
+        open_positions=len(held),
+        trades_today=sum(not trade.is_apart for trade in books.closed) + len(held),
+        losses_in_a_row=_losses_in_a_row(books.closed),
         last_loss_at=last_losses,
-        busy=frozenset(in_trade | coming),
-        **rates,
+        busy=frozenset(held),
+        entries_last_s=books.entries_last_s,
+        orders_last_s=books.orders_last_s,
+        orders_last_min=books.orders_last_min,
+        orders_today=books.orders_today,
         lost_at=max(last_losses.values(), default=None),
         lifted=locks.lifted(desk.session.pk),
-        **_how_entries_went(desk),
+        **_how_entries_went(books),
     )
+
+
+def count_again(
+    desk: Desk, quotes: Quotes, request: EntryRequest, context: RiskContext, *, decision: Decision
+) -> tuple[Denial, ...]:
+    """Ask once more what an entry's limits say, with the account's row locked: nobody else enters meanwhile.
+
+    Several processes may have asked at once, each before the others' entries were written.
+    """
+    limits, _ = limits_in_force(desk)
+    counted = snapshot(desk, quotes, context.account.capital_inr, apart_from=decision.pk)
+    now = desk.clocks.market_now()
+    return rules.check_counts(request, replace(context, account=counted, limits=limits, now=now))
 
 
 def limits_in_force(desk: Desk) -> tuple[Limits, int]:
     """The limits of this moment, capped on the first LIVE day, and their version."""
-    row = state.limits_in_force(desk.account.pk)
+    limits, version = state.limits_now(desk.account.pk)
     first_live_day = desk.account.mode == Mode.LIVE and desk.account.live_since == desk.trading_date
-    return effective(row.value(), is_first_live_day=first_live_day), row.version
+    return effective(limits, is_first_live_day=first_live_day), version
 
 
 def keep_locks(desk: Desk, quotes: Quotes) -> None:
@@ -181,69 +181,89 @@ def _open_trade(trade: Trade) -> OpenTrade:
     )
 
 
-def _trade_risk(trade: Trade) -> OpenRisk:
-    signal = trade.decision.signal
-    held = abs(trade.entered_quantity - trade.exited_quantity)
-    entry = trade.entry_value_inr / trade.entered_quantity if trade.entered_quantity else signal.entry_price
-    return OpenRisk(side=Side(trade.side), quantity=held, entry_price=entry, stop_price=signal.stop_price)
+def _day_book_of_rows(desk: Desk, books: Books) -> DayBook:
+    return DayBook(
+        realised_inr=sum((trade.net_inr for trade in books.closed), Decimal(0)),
+        open_trades=tuple(_open_trade_of_row(desk, trade) for trade in books.open_trades),
+    )
 
 
-def _entry_risks(waiting: list[Order]) -> list[OpenRisk]:
+def _open_trade_of_row(desk: Desk, trade: OpenRow) -> OpenTrade:
+    sign = Side(trade.side).sign
+    spec = instruments.spec_of(trade.exchange, trade.tradingsymbol, desk.trading_date)
+    booked = [
+        charges.charges_of_value(
+            charges.segment_of(spec),
+            Side(side),
+            value_inr,
+            trade_date=desk.trading_date,
+            exchange=Exchange(trade.exchange),
+        )
+        for _, side, value_inr in trade.fills
+    ]
+    return OpenTrade(
+        exchange=trade.exchange,
+        tradingsymbol=trade.tradingsymbol,
+        held=sign * (trade.entered - trade.exited),
+        cash_inr=sign * (trade.exit_value_inr - trade.entry_value_inr),
+        charges_inr=charges.sum_charges(booked).total_inr,
+        entry_price=trade.entry_value_inr / trade.entered if trade.entered else Decimal(0),
+    )
+
+
+def _trade_risk(trade: OpenRow) -> OpenRisk:
+    held = abs(trade.entered - trade.exited)
+    entry = trade.entry_value_inr / trade.entered if trade.entered else trade.signal_price
+    return OpenRisk(side=Side(trade.side), quantity=held, entry_price=entry, stop_price=trade.stop_price)
+
+
+def _entry_risks(entries: list[EntryRow]) -> list[OpenRisk]:
     """What resting, unknown and unsent entries may still open."""
     return [
         OpenRisk(
-            side=Side(order.side),
-            quantity=order.quantity - order.filled_quantity,
-            entry_price=order.price,
-            stop_price=order.decision.signal.stop_price,
+            side=Side(entry.side),
+            quantity=entry.quantity - entry.filled,
+            entry_price=entry.price,
+            stop_price=entry.stop_price,
         )
-        for order in waiting
-        if order.decision is not None and order.quantity > order.filled_quantity
+        for entry in entries
+        if not entry.is_closed and entry.stop_price is not None and entry.quantity > entry.filled
     ]
 
 
-def _untold_risks(untold: list[tuple[Order, int]]) -> list[OpenRisk]:
+def _untold_risks(entries: list[EntryRow]) -> list[OpenRisk]:
     """What the order book shows filled and the trade book has not told: held already, in no trade yet."""
     return [
         OpenRisk(
-            side=Side(order.side),
-            quantity=quantity,
-            entry_price=order.average_price,
-            stop_price=order.decision.signal.stop_price,
+            side=Side(entry.side),
+            quantity=entry.filled - entry.told,
+            entry_price=entry.average_price,
+            stop_price=entry.stop_price,
         )
-        for order, quantity in untold
-        if order.decision is not None
+        for entry in entries
+        if entry.stop_price is not None and entry.filled > entry.told
     ]
 
 
-def _how_entries_went(desk: Desk) -> dict[str, Any]:
+def _how_entries_went(books: Books) -> dict[str, Any]:
     """How many of the newest entries were refused one after the other, and how long their answers took."""
-    entries = orders.of_session(desk).filter(role=Role.ENTRY).order_by("-asked_at", "-pk")
-    newest = list(entries.values_list("pk", "status", "asked_at")[:ENTRIES_LOOKED_AT])
     is_open_question = {OrderStatus.DENIED, *order_states.IN_FLIGHT}
     refused_at = []
-    for _, status, asked_at in newest:
+    for status, asked_at in books.newest:
         if status == OrderStatus.REJECTED:
             refused_at.append(asked_at)
         elif status not in is_open_question:
             break
-    placed = Command.objects.filter(
-        order_id__in=[pk for pk, _, _ in newest[: 2 * LATENCIES]],
-        kind=CommandKind.PLACE,
-        latency_ms__isnull=False,
-    )
-    timed = list(placed.order_by("-intent_at", "-pk").values_list("latency_ms", "intent_at")[:LATENCIES])
+    timed = books.latencies
     return {
         "rejections_in_a_row": len(refused_at),
         "rejected_at": max(refused_at, default=None),
-        "order_latency_ms": median([ms for ms, _ in timed if ms is not None])
-        if len(timed) == LATENCIES
-        else 0.0,
+        "order_latency_ms": median([ms for ms, _ in timed]) if len(timed) == counts.LATENCIES else 0.0,
         "latency_at": timed[0][1] if timed else None,
     }
 
 
-def _losses_in_a_row(closed: list[Trade]) -> int:
+def _losses_in_a_row(closed: list[ClosedRow]) -> int:
     count = 0
     for trade in reversed(closed):
         if trade.net_inr >= 0:
@@ -252,9 +272,9 @@ def _losses_in_a_row(closed: list[Trade]) -> int:
     return count
 
 
-def _last_losses(closed: list[Trade]) -> dict[tuple[Exchange, str], datetime]:
+def _last_losses(closed: list[ClosedRow]) -> dict[tuple[Exchange, str], datetime]:
     return {
         (Exchange(trade.exchange), trade.tradingsymbol): trade.closed_at
         for trade in closed
-        if trade.net_inr < 0 and trade.closed_at is not None
+        if trade.net_inr < 0
     }

@@ -1,10 +1,11 @@
 """Decisions: a signal is sized, priced and checked; the answer is stored with all its reasons, then carried out."""
 
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 
 from django.db import transaction
 
@@ -78,7 +79,31 @@ def decide(
             limit_price=request.entry_price,
             tick_to_decision_ms=round((desk.clocks.monotonic_s() - seen_s) * 1000, 3),
         )
-    return _send(desk, decision, order_requests) if decision.approved else []
+    if not decision.approved:
+        return []
+    return _send(
+        desk,
+        decision,
+        order_requests,
+        look_again=partial(_look_again, desk, market.quotes, request, context, decision),
+    )
+
+
+class TakenMeanwhile(Exception):
+    """Another entry took the room since this one was checked. Nothing was written; `denials` say which."""
+
+    def __init__(self, denials: tuple[Denial, ...]) -> None:
+        super().__init__("; ".join(one.text for one in denials))
+        self.denials = denials
+
+
+def _look_again(
+    desk: Desk, quotes: Quotes, request: EntryRequest, context: RiskContext, decision: Decision
+) -> None:
+    """With the account's row locked, before an intent is written. Raises TakenMeanwhile."""
+    denials = account.count_again(desk, quotes, request, context, decision=decision)
+    if denials:
+        raise TakenMeanwhile(denials)
 
 
 def _context(desk: Desk, market: Market, snapshot: AccountSnapshot, limits: Limits) -> RiskContext:
@@ -221,18 +246,38 @@ def _order_requests(
     return made
 
 
-def _send(desk: Desk, decision: Decision, order_requests: list[OrderRequest]) -> list[Order]:
-    """Send the slices of an approved entry while the order rate has room. What was not sent stays unsent."""
+def _send(
+    desk: Desk, decision: Decision, order_requests: list[OrderRequest], look_again: Callable[[], None]
+) -> list[Order]:
+    """Send the slices of an approved entry while the limits have room. What was not sent stays unsent."""
     sent: list[Order] = []
     for number, one in enumerate(order_requests):
         try:
-            sent.append(orders.submit(desk, Approved(one), decision=decision, slice=number))
-        except BudgetSpent as error:
+            order = orders.submit(desk, Approved(one), decision=decision, slice=number, look_again=look_again)
+        except (BudgetSpent, TakenMeanwhile) as error:
             log.warning(
                 "only %d of %d orders of %s were sent: %s", number, len(order_requests), decision, error
             )
+            if not sent:
+                _take_back(desk, decision, error)
             break
+        sent.append(order)
     return sent
+
+
+def _take_back(desk: Desk, decision: Decision, error: BudgetSpent | TakenMeanwhile) -> None:
+    """Nothing of an approved entry was sent: its answer becomes a refusal, with what stood in its way."""
+    denials = (
+        error.denials
+        if isinstance(error, TakenMeanwhile)
+        else (Denial(reason=RiskReason.ORDER_RATE, text=f"{error}."),)
+    )
+    decision.approved, decision.reasons = False, [asdict(one) for one in denials]
+    decision.limits_version = account.limits_in_force(desk)[1]
+    refused = {one.reason for one in denials}
+    with transaction.atomic():
+        self_test.count(desk.session.pk, desk.trading_date, refused, refused)
+        decision.save(update_fields=["approved", "reasons", "limits_version"])
 
 
 def _ask_margin(

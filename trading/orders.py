@@ -76,15 +76,19 @@ def submit(
     group_number: int | None = None,
     slice: int = 0,
     purpose: str = "place",
+    look_again: Callable[[], None] | None = None,
 ) -> Order:
     """Write the intent, ask the broker, write the outcome. Takes only what the pre-trade check let through.
 
+    `look_again` is called before the intent, with the account's row locked; what it raises leaves nothing written.
     Raises FenceLost or BudgetSpent before anything was written, IntegrityError when the id was used before.
     """
     request = approved.request
     opens_risk = request.role is Role.ENTRY
     with transaction.atomic():
         sending.claim(desk, opens_risk=opens_risk, uses_all=purpose == "close")
+        if look_again is not None:
+            look_again()
         intent_s = desk.clocks.monotonic_s()
         order = _remember(desk, request, decision, entry, group_number, slice)
         _remember_event(order, "", who=desk.lease.holder, why=purpose, now=order.asked_at)

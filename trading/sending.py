@@ -8,7 +8,9 @@ fence. So an entry is sent at most once, ever, whatever comes back.
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+from django.db import connection
 
 from risk import state
 from trading import lease
@@ -16,7 +18,6 @@ from trading.broker.base import BrokerRefused, BrokerUnavailable, OutcomeUnknown
 from trading.core.enums import CommandKind, CommandOutcome, PauseReason, Role
 from trading.desk import Desk
 from trading.lease import FenceLost
-from trading.models import Account, Command
 
 DEADLINE_S = 0.5
 #: how Kite refuses an order from an address that is not whitelisted, or of an app without that right
@@ -36,7 +37,16 @@ class BudgetSpent(Exception):
         self.again_at = again_at
 
 
-_COUNTED = ("intent_at", "intent_machine_at", "outcome_machine_at", "kind", "order__role")
+# Written out: each command asks them with the account's row locked, and all others wait meanwhile.
+_RECENT: Final = """
+    SELECT c.intent_at, c.intent_machine_at, c.outcome_machine_at, c.kind, o.role
+      FROM trading_command c JOIN trading_order o ON o.id = c.order_id
+     WHERE o.account_id = %s AND o.session_id = %s AND c.intent_at > %s
+"""
+_TODAY: Final = """
+    SELECT count(*) FROM trading_command c JOIN trading_order o ON o.id = c.order_id
+     WHERE o.account_id = %s AND o.session_id = %s AND o.trading_date = %s
+"""
 
 
 class _Sent(NamedTuple):
@@ -67,20 +77,21 @@ def claim(desk: Desk, *, opens_risk: bool, uses_all: bool = False) -> None:
     The row lock makes all processes of an account count one after the other. `uses_all` is the flatten's: it may
     spend the reserve that is otherwise kept between our per-minute limit and Kite's.
 
+    An entry that was decided in a mode since left is not sent: what it was checked for is no more. Exits always are.
     Raises FenceLost or BudgetSpent; the transaction must then be rolled back.
     """
-    Account.objects.select_for_update(of=("self",)).values_list("pk").get(pk=desk.account.pk)
+    mode = _lock_account(desk.account.pk)
     if not lease.is_current(desk.lease):
         raise FenceLost(f"{desk.lease.holder} no longer leads {desk.lease.loop}")
+    if opens_risk and mode != desk.account.mode:
+        raise FenceLost(f"{desk.lease.holder} began as {desk.account.mode} and the account is {mode}")
     now = desk.clocks.market_now()
-    sent = Command.objects.filter(order__account=desk.account, order__session=desk.session)
-    limits = state.limits_in_force(desk.account.pk).value()
+    limits, _ = state.limits_now(desk.account.pk)
     jumps = desk.clocks.market_time_jumps
     clock = desk.clocks.machine_now() if jumps else now
-    rows = sent.filter(intent_at__gt=now - timedelta(minutes=1)).order_by()
     recent = [
         _Sent(_counted_at(machine_at if jumps else at, machine_at, answered_at), kind, role)
-        for at, machine_at, answered_at, kind, role in rows.values_list(*_COUNTED)
+        for at, machine_at, answered_at, kind, role in _sent_since(desk, now - timedelta(minutes=1))
     ]
     second = [one for one in recent if one.counted_at > clock - SECOND]
     if len(second) >= limits.orders_per_s:
@@ -92,9 +103,29 @@ def claim(desk: Desk, *, opens_risk: bool, uses_all: bool = False) -> None:
         raise BudgetSpent(f"{limits.entries_per_s} entries in the last second: the rest is kept for exits")
     if not uses_all and len(recent) >= limits.orders_per_min:
         raise BudgetSpent(f"{limits.orders_per_min} orders in the last minute")
-    today = sent.filter(order__trading_date=desk.trading_date)
-    if opens_risk and today.count() >= limits.orders_per_day:
+    if opens_risk and _sent_today(desk) >= limits.orders_per_day:
         raise BudgetSpent(f"{limits.orders_per_day} orders today: the rest is kept for exits")
+
+
+def _lock_account(account_id: int) -> str:
+    """Take the account's row until the transaction ends; returns its mode. Rows that name the account may be added."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT mode FROM trading_account WHERE id = %s FOR NO KEY UPDATE", [account_id])
+        (mode,) = cursor.fetchone()
+    return str(mode)
+
+
+def _sent_since(desk: Desk, moment: datetime) -> list[tuple[datetime, datetime, datetime | None, str, str]]:
+    with connection.cursor() as cursor:
+        cursor.execute(_RECENT, [desk.account.pk, desk.session.pk, moment])
+        return list(cursor.fetchall())
+
+
+def _sent_today(desk: Desk) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(_TODAY, [desk.account.pk, desk.session.pk, desk.trading_date])
+        (count,) = cursor.fetchone()
+    return int(count)
 
 
 def _counted_at(at: datetime, machine_at: datetime, answered_at: datetime | None) -> datetime:

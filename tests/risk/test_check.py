@@ -70,6 +70,18 @@ def test_every_reason_against_an_entry_is_given():
     assert [one.reason for one in verdict.denials] == ["ENTRIES_OFF", "SESSION_CLOSED"]
 
 
+def test_with_the_row_locked_only_what_others_may_have_used_up_is_asked_again():
+    full = replace(
+        CONTEXT,
+        account=replace(CONTEXT.account, open_positions=4, busy=frozenset({ASKED.instrument})),
+        entries_off=frozenset({PauseReason.OPERATOR}),
+        window=None,
+    )
+    found = rules.check_counts(ASKED, full)
+    assert [one.reason for one in found] == ["OPEN_POSITIONS_LIMIT", "INSTRUMENT_BUSY"]
+    assert rules.check_counts(ASKED, CONTEXT) == ()
+
+
 @pytest.mark.parametrize(
     "change",
     [

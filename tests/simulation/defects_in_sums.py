@@ -27,8 +27,8 @@ def at_least_one_lot(real: Any) -> Any:
 def no_coming(real: Any) -> Any:
     """Only what has filled is counted against the limits."""
 
-    def snapshot(desk: Any, quotes: Any, capital: Any) -> Any:
-        found = real(desk, quotes, capital)
+    def snapshot(desk: Any, quotes: Any, capital: Any, **named: Any) -> Any:
+        found = real(desk, quotes, capital, **named)
         held = {
             (trade.exchange, trade.tradingsymbol) for trade in trades.of_session(desk).filter(closed_at=None)
         }

@@ -4,6 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import connection
 
 from oco.models import OcoGroup, OcoLeg
 from tests.days.broker import Trouble
@@ -56,6 +57,29 @@ def test_an_entry_that_filled_keeps_its_slot_and_its_heat_before_it_has_a_group(
     found = snapshot(day)
     assert found.open_heat_inr == Decimal("7507.50")
     assert (found.open_positions, found.trades_today, found.busy) == (1, 1, {NIFTY_KEY})
+
+
+@pytest.mark.parametrize("reading", [1, 2, 3])
+def test_an_entry_that_fills_while_the_books_are_read_is_counted_all_the_same(reading):
+    day = Day.opens()
+    signal = day.sees(stop="24900", target="25300")
+    assert signal is not None
+    day.decides(signal)
+    readings = 0
+
+    def moves(execute, sql, params, many, context):
+        nonlocal readings
+        answer = execute(sql, params, many, context)
+        readings += 1
+        if readings == reading:
+            # The order book, the trade book and its group, as the other process writes them.
+            day.run_for(6)
+        return answer
+
+    with connection.execute_wrapper(moves):
+        found = snapshot(day)
+    assert (found.open_positions, found.trades_today, found.busy) == (1, 1, {NIFTY_KEY})
+    assert found.open_heat_inr in (Decimal("7507.50"), Decimal("7522.50"))
 
 
 def test_an_open_trade_counts_at_the_market_with_the_charges_so_far():

@@ -1,15 +1,17 @@
 """A signal is sized, priced by the quote, checked by every rule, and its answer kept with all reasons."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.core.exceptions import ValidationError
 
 from risk import locks, self_test, state
 from risk.models import Lock, RuleTally
 from tests.days.broker import Trouble
 from tests.days.desk import Day
-from tests.days.market import NIFTY
+from tests.days.market import NIFTY, STEEL
 from trading import decisions
 from trading.core.enums import RiskReason, Role, Side
 from trading.core.values import Quote
@@ -81,6 +83,93 @@ def test_without_an_answer_about_margin_there_is_no_entry():
     decision = day.enters()
     assert reasons(decision) == ["MARGIN_SHORT"]
     assert "unknown" in decision.reasons[0]["text"]
+    assert day.broker.asked == []
+
+
+def set_limits(day: Day, **changed: object) -> None:
+    newest = state.limits_in_force(day.account.pk)
+    newest.pk, newest.version = None, newest.version + 1
+    for name, value in changed.items():
+        setattr(newest, name, value)
+    newest.save(force_insert=True)
+
+
+def between_check_and_intent(day: Day, happens: Callable[[], object]) -> None:
+    """The broker is asked about margin after the check; what happens then, another process did."""
+    real = day.broker.margin_required_inr
+
+    def margin_required_inr(requests):
+        day.broker.margin_required_inr = real
+        happens()
+        return real(requests)
+
+    day.broker.margin_required_inr = margin_required_inr  # type: ignore[method-assign]  # a seam of the test
+
+
+@pytest.mark.parametrize(
+    ("limits", "reason", "text"),
+    [
+        (
+            {"open_positions": 1},
+            "OPEN_POSITIONS_LIMIT",
+            "1 positions are open or on their way; 1 is the most.",
+        ),
+        ({"trades_per_day": 1}, "TRADES_PER_DAY_LIMIT", "1 trades were made today; 1 is the most."),
+        ({"heat_pct": Decimal("0.6")}, "HEAT_LIMIT", "Heat would be"),
+        ({"entries_per_s": 1}, "ORDER_RATE", "1 entries in the last second"),
+    ],
+)
+def test_what_another_process_used_up_since_the_check_refuses_the_entry(limits, reason, text):
+    day = Day.opens(NIFTY, STEEL)
+    set_limits(day, **limits)
+    mine = day.sees(stop="24900", target="25300")
+    other = day.sees(stop="990", target="1030", spec=STEEL)
+    assert mine is not None
+    assert other is not None
+    between_check_and_intent(day, lambda: day.decides(other, STEEL))
+    refused = day.decides(mine)
+    assert Decision.objects.get(signal=other).approved
+    assert (refused.approved, reasons(refused)) == (False, [reason])
+    assert text in refused.reasons[0]["text"]
+    assert refused.limits_version == 2
+    assert [order.tradingsymbol for order in day.orders(Role.ENTRY)] == ["STEEL"]
+    assert day.broker.asked == [("place", Role.ENTRY)]
+    assert RuleTally.objects.get(rule=reason).refusals == 1
+
+
+def test_an_instrument_another_process_entered_since_the_check_is_busy():
+    day = Day.opens()
+    mine = day.sees(stop="24900", target="25300")
+    other = day.sees(stop="24900", target="25300", strategy="another")
+    assert mine is not None
+    assert other is not None
+    between_check_and_intent(day, lambda: day.decides(other))
+    assert reasons(day.decides(mine)) == ["INSTRUMENT_BUSY"]
+    assert len(day.orders(Role.ENTRY)) == 1
+
+
+def test_a_limit_counts_for_the_next_entry_and_a_wrong_one_changes_nothing():
+    day = Day.opens(NIFTY, STEEL)
+    assert day.enters().limits_version == 1
+    with pytest.raises(ValidationError, match="a limit is a positive number, always; write 1"):
+        set_limits(day, open_positions=-1)
+    assert state.limits_now(day.account.pk) == (state.limits_in_force(day.account.pk).value(), 1)
+    set_limits(day, open_positions=1)
+    refused = day.enters(spec=STEEL, stop="990", target="1030")
+    assert (reasons(refused), refused.limits_version) == (["OPEN_POSITIONS_LIMIT"], 2)
+
+
+def test_a_limit_changed_between_check_and_intent_holds_already():
+    day = Day.opens()
+    mine = day.sees(stop="24900", target="25300")
+    assert mine is not None
+    between_check_and_intent(
+        day,
+        lambda: set_limits(day, risk_per_trade_pct=Decimal("0.1")),
+    )
+    refused = day.decides(mine)
+    assert (reasons(refused), refused.limits_version) == (["HEAT_LIMIT"], 2)
+    assert "The risk of this trade would be" in refused.reasons[0]["text"]
     assert day.broker.asked == []
 
 

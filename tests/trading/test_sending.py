@@ -13,9 +13,9 @@ from tests.days.broker import Trouble
 from tests.days.desk import Day
 from trading import lease, sending
 from trading.broker.base import BrokerRefused, BrokerUnavailable, OutcomeUnknown, SessionExpired
-from trading.core.enums import CommandKind, CommandOutcome, Loop, OrderStatus, PauseReason, Role
+from trading.core.enums import CommandKind, CommandOutcome, Loop, Mode, OrderStatus, PauseReason, Role
 from trading.lease import FenceLost
-from trading.models import Command, Decision, Order
+from trading.models import Account, Command, Decision, Order
 from trading.sending import BudgetSpent
 
 pytestmark = pytest.mark.django_db
@@ -174,6 +174,18 @@ def test_9_a_loop_whose_lease_was_taken_writes_nothing():
         day.decides(signal)
     assert (Order.objects.count(), Command.objects.count()) == (0, 0)
     assert day.broker.asked == []
+
+
+def test_an_entry_decided_in_a_mode_since_left_is_not_sent_and_an_exit_is():
+    day = Day.opens()
+    signal = day.sees(stop="24900", target="25300")
+    Account.objects.filter(pk=day.account.pk).update(mode=Mode.LIVE)
+    with pytest.raises(FenceLost, match="began as PAPER and the account is LIVE"):
+        day.decides(signal)
+    assert (Order.objects.count(), Command.objects.count(), day.broker.asked) == (0, 0, [])
+    claim(day, opens_risk=False)
+    Account.objects.filter(pk=day.account.pk).update(mode=Mode.PAPER)
+    claim(day)
 
 
 def test_9_a_lease_lost_between_intent_and_call_leaves_the_order_denied_and_unsent():

@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import CheckConstraint, F, Q, UniqueConstraint
 from django.utils import timezone
 
+from trading.core import order_states
 from trading.core.enums import (
     ApprovalAnswer,
     CommandKind,
@@ -19,6 +20,9 @@ from trading.core.enums import (
 )
 from trading.models.desks import Account, VenueSession
 from trading.models.fields import MoneyField, PriceField, choices
+
+#: sorted, so that the condition of an index is the same in each run
+CLOSED_STATUSES = sorted(status.value for status in order_states.CLOSED)
 
 
 class Signal(models.Model):
@@ -173,7 +177,20 @@ class Order(models.Model):
             CheckConstraint(condition=Q(filled_quantity__lte=F("quantity")), name="order_not_overfilled"),
             CheckConstraint(condition=Q(role="ENTRY") ^ Q(entry__isnull=False), name="exit_names_its_entry"),
         ]
-        indexes = [models.Index(fields=["session", "trading_date", "status"], name="order_by_state")]
+        indexes = [
+            models.Index(fields=["session", "trading_date", "status"], name="order_by_state"),
+            # The two that each entry is counted with (`trading.counts`): they hold few rows, however long the day.
+            models.Index(
+                fields=["session", "trading_date"],
+                condition=Q(role="ENTRY") & (Q(filled_quantity__gt=0) | ~Q(status__in=CLOSED_STATUSES)),
+                name="entry_that_counts",
+            ),
+            models.Index(
+                fields=["session", "trading_date", "-asked_at", "-id"],
+                condition=Q(role="ENTRY"),
+                name="entry_by_time",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.role} {self.side} {self.quantity} {self.tradingsymbol} {self.status}"
