@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('trading', '0009_approvals'),
+        ('trading', '0010_entry_indexes'),
     ]
 
     operations = [
