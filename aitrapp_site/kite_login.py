@@ -17,6 +17,7 @@ from trading.broker.base import BrokerError, BrokerUnavailable, SessionExpired
 from trading.broker.kite import login as kite
 from trading.broker.kite.login import is_same_state
 from trading.core.enums import AuditAction, PauseReason
+from trading.core.session import IST
 from trading.models import Account, KiteLogin
 
 __all__ = ["LoginRefused", "LoginState", "complete", "is_same_state", "login_url", "state_of"]
@@ -112,7 +113,8 @@ def state_of(account: Account, market_now: datetime) -> LoginState:
     is_given = bool(settings.KITE_ACCESS_TOKEN)
     needs = "" if is_alive or is_given else "Log in: nothing can be read or sent before."
     if login is not None and not is_alive and not is_given:
-        needs = f"The login of {login.logged_in_at:%d %b %H:%M} ended at 06:00. Log in again; exits wait for it too."
+        since = f"{login.logged_in_at.astimezone(IST):%d %b %H:%M}"
+        needs = f"The login of {since} ended at 06:00. Log in again; exits wait for it too."
     return LoginState(
         place=where.name,
         is_real_money=where.is_real_money,

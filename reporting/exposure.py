@@ -15,6 +15,7 @@ from typing import Final
 
 from reporting.facts import BrokerBooks, DayFacts, Instrument, OrderFact, ended_at, instrument_of, label
 from trading.core.enums import CommandKind, CommandOutcome, Role
+from trading.core.session import clock_time
 from trading.core.sizing import risk_budget_inr
 from trading.core.values import FillReport
 
@@ -171,7 +172,7 @@ class _Worst:
     def above(self, what: str, limit: Decimal, words: str) -> Iterator[str]:
         if what in self.seen and self.seen[what][0] > limit:
             figure, at = self.seen[what]
-            yield f"{words.format(figure)} at {at:%H:%M:%S}, the limit is {limit:f}"
+            yield f"{words.format(figure)} at {clock_time(at)}, the limit is {limit:f}"
 
 
 def _rates(facts: DayFacts) -> Iterator[str]:
@@ -192,7 +193,7 @@ def _rates(facts: DayFacts) -> Iterator[str]:
     ):
         count, at = _most_within(moments, span)
         if count > limit and at:
-            yield f"{count} {what} at {at:%H:%M:%S}, the limit is {limit}"
+            yield f"{count} {what} at {clock_time(at)}, the limit is {limit}"
 
 
 def _most_within(moments: Iterable[datetime], span: timedelta) -> tuple[int, datetime | None]:

@@ -31,6 +31,7 @@ from reporting.facts import (
 from trading.core import order_states
 from trading.core.charges import charges_of_value, sum_charges
 from trading.core.enums import CommandKind, CommandOutcome, FlattenState, OrderStatus, PauseReason, Role, Side
+from trading.core.session import clock_time
 from trading.core.values import FillReport, OrderReport
 
 Name = TypeVar("Name")
@@ -73,7 +74,7 @@ def never_the_wrong_way_round(facts: DayFacts) -> Iterator[str]:
         held[instrument] = before + change
         if role is None:
             continue
-        where = f"{label(instrument)} at {fill.filled_at:%H:%M:%S}"
+        where = f"{label(instrument)} at {clock_time(fill.filled_at)}"
         if role is Role.ENTRY and before * change < 0:
             yield f"I2: {where}: an entry of {change} was filled against {before} held"
         if role is not Role.ENTRY and (before * change >= 0 or abs(change) > abs(before)):
@@ -182,7 +183,7 @@ def flatten_holds(facts: DayFacts) -> Iterator[str]:
         until = latch.lifted_at if was_lifted and latch.lifted_at else facts.until
         for order in sent:
             if latch.set_at < order.asked_at < until:
-                yield f"I6: {order.name} was sent at {order.asked_at:%H:%M:%S} under the latch {latch.reason}"
+                yield f"I6: {order.name} was sent at {clock_time(order.asked_at)} under the latch {latch.reason}"
     for run in facts.flattens:
         yield from _flatten_problems(facts, run)
 
@@ -325,7 +326,7 @@ def _result_inr(
 
 
 def _flatten_problems(facts: DayFacts, run: FlattenFact) -> Iterator[str]:
-    name = f"the flatten ({run.reason}) of {run.asked_at:%H:%M:%S}"
+    name = f"the flatten ({run.reason}) of {clock_time(run.asked_at)}"
     # Machine time where there is a verdict: at 60 times the speed a second is a minute of the market.
     took = facts.until - run.asked_at
     if run.finished_at is not None and run.took_ms is not None:

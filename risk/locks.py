@@ -15,6 +15,7 @@ from risk.models import Lock
 from risk.protections import LIFTABLE, Standing
 from risk.values import Lifted
 from trading.core.enums import Exchange, Protection
+from trading.core.session import clock_time
 
 WHY_LENGTH: Final = 300
 
@@ -74,8 +75,8 @@ def lift(lock: Lock, *, by: str, now: datetime) -> None:
             f"{lock.protection} ends with the day: only another version of the limits can raise it."
         )
     if lock.until is not None and lock.until <= now:
-        raise CannotBeLifted(f"{lock.protection} was over at {lock.until:%H:%M:%S}.")
+        raise CannotBeLifted(f"{lock.protection} was over at {clock_time(lock.until)}.")
     standing = Lock.objects.filter(pk=lock.pk, lifted_at=None)
     if not standing.update(lifted_at=now, lifted_by=by[:60]):
         lock.refresh_from_db()
-        raise CannotBeLifted(f"{lock.lifted_by} lifted it at {lock.lifted_at:%H:%M:%S}.")
+        raise CannotBeLifted(f"{lock.lifted_by} lifted it at {clock_time(lock.lifted_at or now)}.")

@@ -14,6 +14,7 @@ from risk.limits import Limits
 from risk.values import AccountSnapshot, Instrument
 from trading.core.enums import Protection
 from trading.core.money import format_inr
+from trading.core.session import clock_time
 from trading.core.sizing import risk_budget_inr
 
 #: what an operator may let go of
@@ -49,7 +50,7 @@ def cooldown(
         instrument=instrument,
         cause_at=lost_at,
         until=lost_at + timedelta(minutes=limits.cooldown_min),
-        why=f"the trade closed at {lost_at:%H:%M:%S} lost",
+        why=f"the trade closed at {clock_time(lost_at)} lost",
     )
     return None if _is_lifted(lock, account) else lock
 

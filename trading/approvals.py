@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 
 from risk.rules import EntryRequest
 from trading.core.enums import ApprovalAnswer
+from trading.core.session import clock_time
 from trading.desk import Desk
 from trading.models import Account, Approval, Signal
 
@@ -53,7 +54,7 @@ def waiting(account: Account, now: datetime) -> QuerySet[Approval]:
 def answer(approval: Approval, given: ApprovalAnswer, *, by: str, now: datetime) -> None:
     """Write the operator's answer, once. Raises TooLate."""
     if approval.until <= now:
-        raise TooLate(f"{approval.signal} could be entered until {approval.until:%H:%M:%S}.")
+        raise TooLate(f"{approval.signal} could be entered until {clock_time(approval.until)}.")
     open_rows = Approval.objects.filter(pk=approval.pk, answer="", signal__decision=None)
     if not open_rows.update(answer=given, answered_by=by[:60], answered_at=now):
         approval.refresh_from_db()

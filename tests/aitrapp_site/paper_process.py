@@ -25,6 +25,8 @@ from aitrapp_site.settings import BASE_DIR
 OURS = re.compile(r"^(DATABASE_URL|REDIS_URL|KITE_|EXCHANGE_|AITRAPP_|DJANGO_|SECRET_KEY|WEB_|PYTEST)")
 #: processes that are forks of the supervisor and name themselves
 FORKS = ("strategy", "watcher", "worker", "dead_man")
+#: the market is drawn from its seed and its date: on this one there are two positions and more from 14:10 on
+DAY = ("--day", "2026-11-23", "--seed", "3")
 _pause = Event()
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.aitrapp_site.book_watch import DONE, uncovered
-from tests.aitrapp_site.paper_process import PaperProcess, wait_for
+from tests.aitrapp_site.paper_process import DAY, PaperProcess, wait_for
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
 
@@ -69,7 +69,7 @@ def lay_bare(paper: PaperProcess) -> str:
 
 
 def test_a_position_without_a_stop_is_closed_while_both_watchers_hang(paper):
-    paper.start("--from", "13:57", "--seed", "3")
+    paper.start("--from", "13:57", *DAY)
     wait_for(lambda: is_settled(paper), 60, "protected positions and nothing on its way")
     hanging = [paper.processes()[name] for name in ("watcher", "worker")]
     for process in hanging:

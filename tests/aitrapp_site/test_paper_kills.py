@@ -9,7 +9,7 @@ import pytest
 from aitrapp_site.settings import BASE_DIR
 from aitrapp_site.supervisor import read_procfile
 from tests.aitrapp_site.book_watch import DONE, BookWatch
-from tests.aitrapp_site.paper_process import PaperProcess, wait_for
+from tests.aitrapp_site.paper_process import DAY, PaperProcess, wait_for
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 
@@ -51,7 +51,7 @@ def test_every_process_of_the_procfile_and_of_the_private_servers_is_killed():
 
 
 def test_a_day_in_which_every_process_is_killed_ends_flat_without_a_tag_twice(paper):
-    paper.start("--from", BEGIN, "--days", "1", "--seed", "3")
+    paper.start("--from", BEGIN, "--days", "1", *DAY)
     wait_for(lambda: paper.rows("SELECT 1 FROM oco_ocogroup WHERE state = 'ARMED'"), 40, "an armed group")
     with BookWatch(paper) as watch:
         wait_for(lambda: watch.held_now, 5, "a position at the exchange")

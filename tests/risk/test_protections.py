@@ -1,7 +1,7 @@
 """What locks by itself: since when, until when, why; as values."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -110,6 +110,13 @@ def test_what_was_lifted_stands_no_more_but_for_the_days_own_limits(figures, loc
     lifted = frozenset({(lock.protection, lock.instrument, lock.cause_at)})
     left = standing(replace(QUIET, **figures, lifted=lifted), Limits(), NOW)
     assert left == (() if lock.protection in LIFTABLE else (lock,))
+
+
+def test_a_lock_tells_its_time_by_the_exchanges_clock_though_rows_are_in_utc():
+    lost_at = datetime(2025, 11, 3, 4, 29, 9, tzinfo=UTC)
+    account = replace(QUIET, last_loss_at={(Exchange.NSE, "STEEL"): lost_at})
+    (lock,) = standing(account, Limits(), lost_at + timedelta(seconds=30))
+    assert lock.why == "the trade closed at 09:59:09 lost"
 
 
 def test_every_protection_has_its_row_above():

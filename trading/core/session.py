@@ -198,6 +198,11 @@ def next_weekday(day: date) -> date:
     return day
 
 
+def clock_time(moment: datetime) -> str:
+    """A moment as the exchange's clock shows it, HH:MM:SS; rows come back from the database in UTC."""
+    return f"{moment.astimezone(IST):%H:%M:%S}"
+
+
 def at(day: date, wall: time) -> datetime:
     """That wall time of the day, aware IST."""
     return datetime.combine(day, wall, IST)
