@@ -3,7 +3,7 @@
 python -m tests.risk.asker ACCOUNT SESSION FENCE SEED BEGAN COUNT FLOOR
 
 `BEGAN` is where the computer's clock stood at ten o'clock of the market. `FLOOR` is what the exchange sees: a file of
-lines, in the order in which things happened there.
+lines, in the order in which things happened there. It waits for a line before its first request and half-way.
 """
 
 import json
@@ -188,9 +188,10 @@ def main(account: int, session: int, fence: int, seed: str, began_s: float, coun
         lease=Held(account, Loop.ENTRIES, "askers", fence),
         installation="test",
     )
-    print("ready", flush=True)
-    sys.stdin.readline()
     for number in range(count):
+        if number in (0, count // 2):
+            print("ready", flush=True)
+            sys.stdin.readline()
         try:
             sent = asks(desk, chance, number)
         except FenceLost:

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -43,7 +43,14 @@ def environment() -> dict[str, str]:
     return os.environ | {"DATABASE_URL": urlunsplit(parts._replace(path=f"/{name}"))}
 
 
-def run_askers(account: Account, session: VenueSession, seed: int, floor: Path) -> None:
+def run_askers(
+    account: Account,
+    session: VenueSession,
+    seed: int,
+    floor: Path,
+    half_way: Callable[[], None] = lambda: None,
+) -> None:
+    """Let all of them ask at once, twice; `half_way` happens between, while none asks."""
     held = lease.take_or_fail(account.pk, Loop.ENTRIES, "askers", 120.0)
     floor.touch()
     words = [str(account.pk), str(session.pk), str(held.fence)]
@@ -67,13 +74,15 @@ def run_askers(account: Account, session: VenueSession, seed: int, floor: Path) 
         for number in range(PROCESSES)
     ]
     try:
-        for one in running:
-            assert one.stdout is not None
-            assert one.stdout.readline() == b"ready\n"
-        for one in running:
-            assert one.stdin is not None
-            one.stdin.write(b"go\n")
-            one.stdin.flush()
+        for happens in (lambda: None, half_way):
+            for one in running:
+                assert one.stdout is not None
+                assert one.stdout.readline() == b"ready\n"
+            happens()
+            for one in running:
+                assert one.stdin is not None
+                one.stdin.write(b"go\n")
+                one.stdin.flush()
         assert [one.wait(60) for one in running] == [0] * PROCESSES
     finally:
         for one in running:
@@ -113,23 +122,58 @@ def judge(floor: Path, most: Most) -> int:
     return len(placed_s)
 
 
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize(("seed", "most"), list(enumerate(ROOM)))
-def test_processes_that_ask_at_once_never_exceed_a_limit_at_the_exchange(seed, most, tmp_path):
-    account = Account.objects.create(name="askers", broker_user="AB1234", paper_capital_inr=CAPITAL)
-    session = VenueSession.objects.create(
-        account=account, key="floor", market="synthetic", started_at=asker.TEN
-    )
-    instruments.refresh(asker.SHARES, DAY)
+def put_in_force(account: Account, version: int, **most: int | Decimal) -> None:
     RiskLimits.objects.create(
         account=account,
-        version=1,
+        version=version,
         created_by="test",
         why="room",
         reward_to_costs=0,
         order_latency_ms=7000,
         **most,
     )
+
+
+def an_account() -> tuple[Account, VenueSession]:
+    account = Account.objects.create(name="askers", broker_user="AB1234", paper_capital_inr=CAPITAL)
+    instruments.refresh(asker.SHARES, DAY)
+    session = VenueSession.objects.create(
+        account=account, key="floor", market="synthetic", started_at=asker.TEN
+    )
+    return account, session
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_limit_counts_for_the_next_entry_in_every_process_without_a_restart(tmp_path):
+    account, session = an_account()
+    put_in_force(account, 1, open_positions=9, trades_per_day=9)
+    before: list[int] = []
+
+    def half_way() -> None:
+        before.append(Decision.objects.count())
+        before.append(Decision.objects.filter(approved=True).count())
+        # Every entry is three ticks from the last price, 0.015 % of it.
+        put_in_force(account, 2, open_positions=9, trades_per_day=9, price_band_pct=Decimal("0.01"))
+
+    run_askers(account, session, 0, tmp_path / "floor", half_way)
+    asked, entered = before
+    assert (asked, entered >= 1) == (PROCESSES * REQUESTS // 2, True)
+    later = Decision.objects.order_by("pk")[asked:]
+    assert len(later) == PROCESSES * REQUESTS // 2
+    for one in later:
+        assert (one.approved, one.limits_version) == (False, 2)
+        assert "PRICE_BAND" in {reason["reason"] for reason in one.reasons}
+    assert sum(line["what"] == "place" for line in lines_of(tmp_path / "floor")) == entered
+    assert {one.signal.strategy.split("-")[1] for one in later.select_related("signal")} == {
+        one.signal.strategy.split("-")[1] for one in Decision.objects.select_related("signal")[:asked]
+    }
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("seed", "most"), list(enumerate(ROOM)))
+def test_processes_that_ask_at_once_never_exceed_a_limit_at_the_exchange(seed, most, tmp_path):
+    account, session = an_account()
+    put_in_force(account, 1, **most)
     floor = tmp_path / "floor"
     run_askers(account, session, seed, floor)
     placed = judge(floor, most)
