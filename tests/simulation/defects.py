@@ -318,11 +318,15 @@ def exits_held_back(real: Any) -> Any:
     return lambda desk, *, opens_risk, intent_s: real(desk, opens_risk=True, intent_s=intent_s)
 
 
-def no_rate(real: Any) -> Any:
-    def claim(desk: Any, *, opens_risk: bool, uses_all: bool = False) -> None:
-        return None
+def closes_beside(real: Any) -> Any:
+    """A closing order is at work, and the next pass sends another: who presses twice sells twice."""
 
-    return claim
+    def step(group: Any, exit_order: Any, market: Any, policy: Any, now: Any) -> Any:
+        if exit_order.is_return:
+            return real(group, exit_order, market, policy, now)
+        return plan._place(group, market, policy, ExitReason.OPERATOR)
+
+    return step
 
 
 def older_fills_count(real: Any) -> Any:
