@@ -73,7 +73,9 @@ MUTANTS: Final[dict[str, Mutant]] = {
     "one poisoned order stops all": _mutant(
         "1.8", (books, "_apply", defects.one_poisons_all), first_seeds=(24, 37, 45)
     ),
-    "every pass closes again": _mutant("1.9", (plan, "_reprice_when_hanging", defects.closes_beside), _UNTIDY),
+    "every pass closes again": _mutant(
+        "1.9", (plan, "_reprice_when_hanging", defects.closes_beside), _UNTIDY
+    ),
     "flatten leaves the stops": _mutant(
         "1.9", (plan, "_step_of_resting_stop", defects.flatten_beside_stops), _UNTIDY
     ),
