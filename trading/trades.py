@@ -108,16 +108,6 @@ def estimate_missing(desk: Desk) -> int:
     return sum(apply_fill(desk, _estimate(order)) is not None for order in _untold(desk))
 
 
-def untold_entries(desk: Desk) -> list[tuple[Order, int]]:
-    """Entries and how many units of each the order book shows filled that no fill of ours has told yet."""
-    entries = (
-        _untold(desk).filter(role=Role.ENTRY).select_related("decision__signal").prefetch_related("fills")
-    )
-    return [
-        (entry, entry.filled_quantity - sum(fill.quantity for fill in entry.fills.all())) for entry in entries
-    ]
-
-
 def close_if_flat(desk: Desk, trade: Trade, taken_by_others: int = 0) -> bool:
     """Close a trade whose quantities match and whose entry can bring no more; books P&L and charges.
 
