@@ -22,6 +22,7 @@ from trading.counts import Books, ClosedRow, EntryRow, OpenRow
 from trading.desk import Desk
 from trading.market import instruments
 from trading.models import Decision, Order, Trade
+from trading.sending import Claim
 
 #: (exchange, tradingsymbol) → its quote, None when never seen
 Quotes = Callable[[str, str], Quote | None]
@@ -66,6 +67,7 @@ def snapshot(
         orders_last_s=books.orders_last_s,
         orders_last_min=books.orders_last_min,
         orders_today=books.orders_today,
+        trades_closed=len(books.closed),
         lost_at=max(last_losses.values(), default=None),
         lifted=locks.lifted(desk.session.pk),
         **_how_entries_went(books),
@@ -73,23 +75,36 @@ def snapshot(
 
 
 def count_again(
-    desk: Desk, quotes: Quotes, request: EntryRequest, context: RiskContext, *, decision: Decision
+    desk: Desk,
+    quotes: Quotes,
+    request: EntryRequest,
+    context: RiskContext,
+    *,
+    claim: Claim,
+    decision: Decision | None = None,
 ) -> tuple[Denial, ...]:
     """Ask once more what an entry's limits say, with the account's row locked: nobody else enters meanwhile.
 
-    Several processes may have asked at once, each before the others' entries were written.
+    Several processes may have asked at once, each before the others' entries were written. Where nothing was sent and
+    no trade closed since the snapshot of `context`, that still counts. `decision`: the one whose next slice this is.
     """
-    limits, _ = limits_in_force(desk)
-    counted = snapshot(desk, quotes, context.account.capital_inr, apart_from=decision.pk)
-    now = desk.clocks.market_now()
-    return rules.check_counts(request, replace(context, account=counted, limits=limits, now=now))
+    account = context.account
+    sent_since = claim.day_number - 1 != account.orders_today
+    if sent_since or counts.trades_closed(desk) != account.trades_closed:
+        account = snapshot(desk, quotes, account.capital_inr, apart_from=decision.pk if decision else None)
+    limits, now = _capped(desk, claim.limits), desk.clocks.market_now()
+    return rules.check_counts(request, replace(context, account=account, limits=limits, now=now))
 
 
 def limits_in_force(desk: Desk) -> tuple[Limits, int]:
     """The limits of this moment, capped on the first LIVE day, and their version."""
     limits, version = state.limits_now(desk.account.pk)
+    return _capped(desk, limits), version
+
+
+def _capped(desk: Desk, limits: Limits) -> Limits:
     first_live_day = desk.account.mode == Mode.LIVE and desk.account.live_since == desk.trading_date
-    return effective(limits, is_first_live_day=first_live_day), version
+    return effective(limits, is_first_live_day=first_live_day)
 
 
 def keep_locks(desk: Desk, quotes: Quotes) -> None:

@@ -14,6 +14,7 @@ from django.db import connection
 
 from trading.core import order_states
 from trading.desk import Desk
+from trading.models import Trade
 
 #: the most that a streak of refused entries is counted to: the limit's own most
 ENTRIES_LOOKED_AT: Final = 50
@@ -133,10 +134,9 @@ _SENT: Final = """,
      count(*))
     FROM trading_command c
     JOIN trading_order o ON o.id = c.order_id
-   WHERE o.account_id = %(account)s AND o.session_id = %(session)s AND o.trading_date = %(day)s
-     AND c.intent_at > %(minute)s),
- (SELECT count(*) FROM trading_command c JOIN trading_order o ON o.id = c.order_id
-   WHERE o.account_id = %(account)s AND o.session_id = %(session)s AND o.trading_date = %(day)s)
+   WHERE c.session_id = %(session)s AND c.trading_date = %(day)s AND c.intent_at > %(minute)s),
+ (SELECT coalesce(max(day_number), 0) FROM trading_command
+   WHERE session_id = %(session)s AND trading_date = %(day)s)
 """
 
 
@@ -173,6 +173,12 @@ def read(desk: Desk, *, apart_from: int | None = None) -> Books:
         orders_last_min=orders_last_min,
         orders_today=orders_today,
     )
+
+
+def trades_closed(desk: Desk) -> int:
+    """How many trades of these books are closed now."""
+    closed = Trade.objects.filter(session_id=desk.session.pk, trading_date=desk.trading_date)
+    return closed.exclude(closed_at=None).count()
 
 
 def _rows(told: str | None) -> list[Any]:

@@ -1,7 +1,7 @@
 """Decisions: a signal is sized, priced and checked; the answer is stored with all its reasons, then carried out."""
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
@@ -24,7 +24,7 @@ from trading.core.session import Session
 from trading.core.values import InstrumentSpec, OrderRequest, Quote
 from trading.desk import Desk
 from trading.models import Approval, Decision, Order, Signal
-from trading.sending import BudgetSpent
+from trading.sending import BudgetSpent, Claim
 
 log = logging.getLogger(__name__)
 
@@ -61,32 +61,11 @@ def decide(
     if isinstance(verdict, Approved) and not is_agreed and approvals.are_wanted(desk):
         approvals.ask(desk, signal, request, until=signal.seen_at + timedelta(seconds=limits.signal_age_s))
         return []
-    denials = verdict.denials if isinstance(verdict, Refused) else ()
-    with transaction.atomic():
-        _note_rules_and_locks(desk, context, verdict.asked, denials)
-        decision = Decision.objects.create(
-            signal=signal,
-            approved=not denials,
-            quantity=request.quantity,
-            reasons=[asdict(one) for one in denials],
-            decided_at=context.now,
-            mode=desk.account.mode,
-            limits_version=limits_version,
-            capital_inr=capital,
-            risk_inr=request.risk_inr,
-            reward_inr=request.reward_inr,
-            costs_inr=request.charges_inr + request.slippage_inr,
-            limit_price=request.entry_price,
-            tick_to_decision_ms=round((desk.clocks.monotonic_s() - seen_s) * 1000, 3),
-        )
-    if not decision.approved:
+    asked = _Asked(desk, signal, market, request, context, limits_version, verdict.asked, seen_s)
+    if isinstance(verdict, Refused):
+        _refuse_asked(asked, verdict.denials)
         return []
-    return _send(
-        desk,
-        decision,
-        order_requests,
-        look_again=partial(_look_again, desk, market.quotes, request, context, decision),
-    )
+    return _send(asked, order_requests)
 
 
 class TakenMeanwhile(Exception):
@@ -97,13 +76,58 @@ class TakenMeanwhile(Exception):
         self.denials = denials
 
 
-def _look_again(
-    desk: Desk, quotes: Quotes, request: EntryRequest, context: RiskContext, decision: Decision
-) -> None:
-    """With the account's row locked, before an intent is written. Raises TakenMeanwhile."""
-    denials = account.count_again(desk, quotes, request, context, decision=decision)
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """An entry and all that its answer was found with."""
+
+    desk: Desk
+    signal: Signal
+    market: Market
+    request: EntryRequest
+    context: RiskContext
+    limits_version: int
+    rules: Collection[RiskReason]
+    seen_s: float
+
+
+def _store(asked: _Asked, denials: Collection[Denial]) -> Decision:
+    """Write the answer, what each rule said and which locks stood. Called inside a transaction."""
+    desk, request, context = asked.desk, asked.request, asked.context
+    _note_rules_and_locks(desk, context, asked.rules, denials)
+    return Decision.objects.create(
+        signal=asked.signal,
+        approved=not denials,
+        quantity=request.quantity,
+        reasons=[asdict(one) for one in denials],
+        decided_at=context.now,
+        mode=desk.account.mode,
+        limits_version=asked.limits_version,
+        capital_inr=context.account.capital_inr,
+        risk_inr=request.risk_inr,
+        reward_inr=request.reward_inr,
+        costs_inr=request.charges_inr + request.slippage_inr,
+        limit_price=request.entry_price,
+        tick_to_decision_ms=round((desk.clocks.monotonic_s() - asked.seen_s) * 1000, 3),
+    )
+
+
+def _refuse_asked(asked: _Asked, denials: Collection[Denial]) -> None:
+    with transaction.atomic():
+        _store(asked, denials)
+
+
+def _decided(asked: _Asked, sent: Sequence[Order], claim: Claim) -> Decision:
+    """With the account's row locked, before an intent is written: counted again, the answer is stored beside it.
+
+    So an approval without an order is not to be found, whatever ends the process. Raises TakenMeanwhile.
+    """
+    before = sent[0].decision if sent else None
+    denials = account.count_again(
+        asked.desk, asked.market.quotes, asked.request, asked.context, claim=claim, decision=before
+    )
     if denials:
         raise TakenMeanwhile(denials)
+    return before or _store(asked, ())
 
 
 def _context(desk: Desk, market: Market, snapshot: AccountSnapshot, limits: Limits) -> RiskContext:
@@ -246,38 +270,33 @@ def _order_requests(
     return made
 
 
-def _send(
-    desk: Desk, decision: Decision, order_requests: list[OrderRequest], look_again: Callable[[], None]
-) -> list[Order]:
-    """Send the slices of an approved entry while the limits have room. What was not sent stays unsent."""
+def _send(asked: _Asked, order_requests: list[OrderRequest]) -> list[Order]:
+    """Send the slices of an entry that every rule let pass, while the limits have room.
+
+    Where not even the first is sent, the answer is a refusal, with what stood in its way.
+    """
     sent: list[Order] = []
     for number, one in enumerate(order_requests):
         try:
-            order = orders.submit(desk, Approved(one), decision=decision, slice=number, look_again=look_again)
+            order = orders.submit(
+                asked.desk, Approved(one), slice=number, decided=partial(_decided, asked, sent)
+            )
         except (BudgetSpent, TakenMeanwhile) as error:
             log.warning(
-                "only %d of %d orders of %s were sent: %s", number, len(order_requests), decision, error
+                "only %d of %d orders of %s were sent: %s", number, len(order_requests), asked.signal, error
             )
             if not sent:
-                _take_back(desk, decision, error)
+                version = account.limits_in_force(asked.desk)[1]
+                _refuse_asked(replace(asked, limits_version=version), _denials_of(error))
             break
         sent.append(order)
     return sent
 
 
-def _take_back(desk: Desk, decision: Decision, error: BudgetSpent | TakenMeanwhile) -> None:
-    """Nothing of an approved entry was sent: its answer becomes a refusal, with what stood in its way."""
-    denials = (
-        error.denials
-        if isinstance(error, TakenMeanwhile)
-        else (Denial(reason=RiskReason.ORDER_RATE, text=f"{error}."),)
-    )
-    decision.approved, decision.reasons = False, [asdict(one) for one in denials]
-    decision.limits_version = account.limits_in_force(desk)[1]
-    refused = {one.reason for one in denials}
-    with transaction.atomic():
-        self_test.count(desk.session.pk, desk.trading_date, refused, refused)
-        decision.save(update_fields=["approved", "reasons", "limits_version"])
+def _denials_of(error: BudgetSpent | TakenMeanwhile) -> tuple[Denial, ...]:
+    if isinstance(error, TakenMeanwhile):
+        return error.denials
+    return (Denial(reason=RiskReason.ORDER_RATE, text=f"{error}."),)
 
 
 def _ask_margin(

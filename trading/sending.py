@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from django.db import connection
 
 from risk import state
+from risk.limits import Limits
 from trading import lease
 from trading.broker.base import BrokerRefused, BrokerUnavailable, OutcomeUnknown, SessionExpired
 from trading.core.enums import CommandKind, CommandOutcome, PauseReason, Role
@@ -37,15 +38,13 @@ class BudgetSpent(Exception):
         self.again_at = again_at
 
 
-# Written out: each command asks them with the account's row locked, and all others wait meanwhile.
-_RECENT: Final = """
-    SELECT c.intent_at, c.intent_machine_at, c.outcome_machine_at, c.kind, o.role
-      FROM trading_command c JOIN trading_order o ON o.id = c.order_id
-     WHERE o.account_id = %s AND o.session_id = %s AND c.intent_at > %s
-"""
-_TODAY: Final = """
-    SELECT count(*) FROM trading_command c JOIN trading_order o ON o.id = c.order_id
-     WHERE o.account_id = %s AND o.session_id = %s AND o.trading_date = %s
+# Written out: each command asks it with the account's row locked, and all others wait meanwhile. One line at least.
+_SENT: Final = """
+    SELECT today.newest, c.intent_at, c.intent_machine_at, c.outcome_machine_at, c.kind, o.role
+      FROM (SELECT coalesce(max(day_number), 0) AS newest FROM trading_command
+             WHERE session_id = %(session)s AND trading_date = %(day)s) AS today
+      LEFT JOIN (trading_command c JOIN trading_order o ON o.id = c.order_id)
+        ON c.session_id = %(session)s AND c.trading_date = %(day)s AND c.intent_at > %(minute)s
 """
 
 
@@ -71,7 +70,15 @@ class Answer:
     latency_ms: float = 0.0
 
 
-def claim(desk: Desk, *, opens_risk: bool, uses_all: bool = False) -> None:
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Leave to write one intent, as the `day_number`th command of the day, under these limits (as saved)."""
+
+    day_number: int
+    limits: Limits
+
+
+def claim(desk: Desk, *, opens_risk: bool, uses_all: bool = False) -> Claim:
     """Inside the transaction that writes an intent: take the account's row, then check fence and rate budget.
 
     The row lock makes all processes of an account count one after the other. `uses_all` is the flatten's: it may
@@ -89,9 +96,10 @@ def claim(desk: Desk, *, opens_risk: bool, uses_all: bool = False) -> None:
     limits, _ = state.limits_now(desk.account.pk)
     jumps = desk.clocks.market_time_jumps
     clock = desk.clocks.machine_now() if jumps else now
+    today, rows = _sent_since(desk, now - timedelta(minutes=1))
     recent = [
         _Sent(_counted_at(machine_at if jumps else at, machine_at, answered_at), kind, role)
-        for at, machine_at, answered_at, kind, role in _sent_since(desk, now - timedelta(minutes=1))
+        for at, machine_at, answered_at, kind, role in rows
     ]
     second = [one for one in recent if one.counted_at > clock - SECOND]
     if len(second) >= limits.orders_per_s:
@@ -103,8 +111,9 @@ def claim(desk: Desk, *, opens_risk: bool, uses_all: bool = False) -> None:
         raise BudgetSpent(f"{limits.entries_per_s} entries in the last second: the rest is kept for exits")
     if not uses_all and len(recent) >= limits.orders_per_min:
         raise BudgetSpent(f"{limits.orders_per_min} orders in the last minute")
-    if opens_risk and _sent_today(desk) >= limits.orders_per_day:
+    if opens_risk and today >= limits.orders_per_day:
         raise BudgetSpent(f"{limits.orders_per_day} orders today: the rest is kept for exits")
+    return Claim(day_number=today + 1, limits=limits)
 
 
 def _lock_account(account_id: int) -> str:
@@ -115,17 +124,14 @@ def _lock_account(account_id: int) -> str:
     return str(mode)
 
 
-def _sent_since(desk: Desk, moment: datetime) -> list[tuple[datetime, datetime, datetime | None, str, str]]:
+def _sent_since(
+    desk: Desk, moment: datetime
+) -> tuple[int, list[tuple[datetime, datetime, datetime | None, str, str]]]:
+    """How many commands were written today, and those since a moment."""
     with connection.cursor() as cursor:
-        cursor.execute(_RECENT, [desk.account.pk, desk.session.pk, moment])
-        return list(cursor.fetchall())
-
-
-def _sent_today(desk: Desk) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(_TODAY, [desk.account.pk, desk.session.pk, desk.trading_date])
-        (count,) = cursor.fetchone()
-    return int(count)
+        cursor.execute(_SENT, {"session": desk.session.pk, "day": desk.trading_date, "minute": moment})
+        rows = cursor.fetchall()
+    return rows[0][0], [(at, *rest) for _, at, *rest in rows if at]
 
 
 def _counted_at(at: datetime, machine_at: datetime, answered_at: datetime | None) -> datetime:

@@ -93,7 +93,7 @@ class Books:
         """Earlier signals, decisions, orders and commands of the same day, as copies of the first."""
         signal, decision = Signal.objects.get(), Decision.objects.get()
         order = Order.objects.get(role="ENTRY")
-        command = Command.objects.get(order=order)
+        command, sent = Command.objects.get(order=order), Command.objects.count()
         for number in range(earlier):
             signal.pk, signal.candle_at, signal.plan_id = (
                 None,
@@ -107,7 +107,7 @@ class Books:
             order.client_order_id, order.tag, order.broker_order_id = f"c{number}", f"t{number}", f"b{number}"
             order.filled_quantity, order.asked_at = 0, order.asked_at - timedelta(seconds=1)
             order.save(force_insert=True)
-            command.pk, command.order = None, order
+            command.pk, command.order, command.day_number = None, order, sent + number + 1
             command.intent_at -= timedelta(minutes=2)
             command.save(force_insert=True)
         with connection.cursor() as cursor:

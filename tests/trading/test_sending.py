@@ -36,11 +36,14 @@ def sent(
     """So many commands at the same moment, of one order that was entered before."""
     order = Order.objects.filter(role=role).first()
     assert order is not None
-    number = order.commands.count()
+    number, today = order.commands.count(), Command.objects.count()
     moment = day.now - timedelta(seconds=seconds_ago)
     Command.objects.bulk_create(
         Command(
             order=order,
+            session_id=order.session_id,
+            trading_date=order.trading_date,
+            day_number=today + one + 1,
             number=number + one + 1,
             kind=kind,
             purpose="trail",
@@ -57,12 +60,12 @@ def several_entries(day: Day, count: int, seconds_ago: float) -> None:
     command = (
         Command.objects.filter(order__role=Role.ENTRY, kind=CommandKind.PLACE).select_related("order").get()
     )
-    order, moment = command.order, day.now - timedelta(seconds=seconds_ago)
+    order, moment, today = command.order, day.now - timedelta(seconds=seconds_ago), Command.objects.count()
     for number in range(count):
         order.pk, order.client_order_id, order.tag = None, f"entry-{number}", f"E-{number}"
         order.broker_order_id, order.slice = f"other-{number}", number + 1
         order.save(force_insert=True)
-        command.pk, command.order = None, order
+        command.pk, command.order, command.day_number = None, order, today + number + 1
         command.intent_at = command.intent_machine_at = command.outcome_machine_at = moment
         command.save(force_insert=True)
 

@@ -219,7 +219,11 @@ class Command(models.Model):
     """One place, modify or cancel: the intent is committed before the call, the outcome after it."""
 
     order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="commands")
-    number = models.PositiveIntegerField()
+    # The books its order is in, once more: what was sent today is counted for each entry, and a join costs too much.
+    session = models.ForeignKey(VenueSession, on_delete=models.PROTECT, db_index=False)
+    trading_date = models.DateField()
+    day_number = models.PositiveIntegerField(help_text="from 1, one for each command of its books that day")
+    number = models.PositiveIntegerField(help_text="from 1, one for each command of its order")
     kind = models.CharField(max_length=8, choices=choices(CommandKind))
     purpose = models.CharField(max_length=12, help_text="place, trail, resize, close or cancel")
     arguments = models.JSONField(default=dict)
@@ -236,9 +240,13 @@ class Command(models.Model):
         ordering = ["id"]
         constraints = [
             UniqueConstraint(fields=["order", "number"], name="command_once"),
+            UniqueConstraint(fields=["session", "trading_date", "day_number"], name="command_numbered_once"),
             UniqueConstraint(fields=["order"], condition=Q(kind="PLACE"), name="order_placed_once"),
         ]
-        indexes = [models.Index(fields=["intent_at"], name="command_by_time")]
+        indexes = [
+            models.Index(fields=["intent_at"], name="command_by_time"),
+            models.Index(fields=["session", "trading_date", "intent_at"], name="command_of_day"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.outcome}"
@@ -280,6 +288,7 @@ class Trade(models.Model):
                 name="one_open_trade_per_instrument",
             ),
         ]
+        indexes = [models.Index(fields=["session", "trading_date"], name="trade_of_day")]
 
     def __str__(self) -> str:
         return f"{self.side} {self.entered_quantity} {self.tradingsymbol}"
