@@ -192,8 +192,8 @@ def _history(order: Order, trade: Trade, where: dict[str, object]) -> None:
     )
     Command.objects.create(
         order=order, session=order.session, trading_date=order.trading_date, day_number=order.pk, number=1,
-        kind="PLACE", purpose="place", fence=7, intent_at=MORNING, intent_machine_at=MORNING,
-        outcome="ACCEPTED", latency_ms=12.5,
+        kind="PLACE", purpose="enter" if order.role == "ENTRY" else "place", fence=7,
+        intent_at=MORNING, intent_machine_at=MORNING, outcome="ACCEPTED", latency_ms=12.5,
     )  # fmt: skip
     Fill.objects.create(
         **where, order=order, trade=trade, broker_order_id=order.broker_order_id,

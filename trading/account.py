@@ -12,6 +12,7 @@ from django.db.models import QuerySet, Sum
 from risk import locks, protections, rules, state
 from risk.limits import Limits, effective
 from risk.rules import AccountSnapshot, Denial, EntryRequest, RiskContext
+from risk.values import Lifted
 from trading import counts, orders, trades
 from trading.core import charges, order_states
 from trading.core.enums import Exchange, Mode, OrderStatus, Side
@@ -37,9 +38,16 @@ def capital_inr(desk: Desk) -> Decimal:
 
 
 def snapshot(
-    desk: Desk, quotes: Quotes, capital: Decimal, *, apart_from: int | None = None
+    desk: Desk,
+    quotes: Quotes,
+    capital: Decimal,
+    *,
+    lifted: frozenset[Lifted],
+    apart_from: int | None = None,
 ) -> AccountSnapshot:
     """Count everything the limits speak of: fills, resting entries and commands in flight alike.
+
+    `lifted` is what operators let go of (`risk.state.in_force` or `risk.locks.lifted`).
 
     What the decision `apart_from` has brought so far is left out: its other slices are not in its own way.
     """
@@ -69,7 +77,7 @@ def snapshot(
         orders_today=books.orders_today,
         trades_closed=len(books.closed),
         lost_at=max(last_losses.values(), default=None),
-        lifted=locks.lifted(desk.session.pk),
+        lifted=lifted,
         **_how_entries_went(books),
     )
 
@@ -89,20 +97,21 @@ def count_again(
     no trade closed since the snapshot of `context`, that still counts. `decision`: the one whose next slice this is.
     """
     account = context.account
-    sent_since = claim.day_number - 1 != account.orders_today
-    if sent_since or counts.trades_closed(desk) != account.trades_closed:
-        account = snapshot(desk, quotes, account.capital_inr, apart_from=decision.pk if decision else None)
-    limits, now = _capped(desk, claim.limits), desk.clocks.market_now()
+    if (claim.day_number - 1, claim.trades_closed) != (account.orders_today, account.trades_closed):
+        apart_from = decision.pk if decision else None
+        account = snapshot(desk, quotes, account.capital_inr, lifted=account.lifted, apart_from=apart_from)
+    limits, now = capped(desk, claim.limits), desk.clocks.market_now()
     return rules.check_counts(request, replace(context, account=account, limits=limits, now=now))
 
 
 def limits_in_force(desk: Desk) -> tuple[Limits, int]:
     """The limits of this moment, capped on the first LIVE day, and their version."""
     limits, version = state.limits_now(desk.account.pk)
-    return _capped(desk, limits), version
+    return capped(desk, limits), version
 
 
-def _capped(desk: Desk, limits: Limits) -> Limits:
+def capped(desk: Desk, limits: Limits) -> Limits:
+    """What holds of an account's saved limits today: less on its first LIVE day."""
     first_live_day = desk.account.mode == Mode.LIVE and desk.account.live_since == desk.trading_date
     return effective(limits, is_first_live_day=first_live_day)
 
@@ -111,7 +120,8 @@ def keep_locks(desk: Desk, quotes: Quotes) -> None:
     """Write down which protections lock entries now, so that an operator sees it before the next signal comes."""
     limits, _ = limits_in_force(desk)
     now = desk.clocks.market_now()
-    standing = protections.standing(snapshot(desk, quotes, capital_inr(desk)), limits, now)
+    counted = snapshot(desk, quotes, capital_inr(desk), lifted=locks.lifted(desk.session.pk))
+    standing = protections.standing(counted, limits, now)
     locks.keep(desk.account.pk, desk.session.pk, standing, now)
 
 

@@ -14,7 +14,7 @@ from django.db import connection
 
 from trading.core import order_states
 from trading.desk import Desk
-from trading.models import Trade
+from trading.sending import NEWEST_COMMANDS
 
 #: the most that a streak of refused entries is counted to: the limit's own most
 ENTRIES_LOOKED_AT: Final = 50
@@ -127,14 +127,13 @@ SELECT
 _BOOKS: Final = _COUNTED.replace("CLOSED", ", ".join(f"'{word}'" for word in sorted(order_states.CLOSED)))
 
 # Of what was sent. Who writes an intent has counted it himself (`trading.sending.claim`).
-_SENT: Final = """,
+_SENT: Final = f""",
  (SELECT jsonb_build_array(
-     count(*) FILTER (WHERE c.intent_at > %(second)s AND c.kind = 'PLACE' AND o.role = 'ENTRY'),
+     count(*) FILTER (WHERE c.intent_at > %(second)s AND c.purpose = 'enter'),
      count(*) FILTER (WHERE c.intent_at > %(second)s),
      count(*))
-    FROM trading_command c
-    JOIN trading_order o ON o.id = c.order_id
-   WHERE c.session_id = %(session)s AND c.trading_date = %(day)s AND c.intent_at > %(minute)s),
+    FROM ({NEWEST_COMMANDS}) AS c
+   WHERE c.intent_at > %(minute)s),
  (SELECT coalesce(max(day_number), 0) FROM trading_command
    WHERE session_id = %(session)s AND trading_date = %(day)s)
 """
@@ -173,12 +172,6 @@ def read(desk: Desk, *, apart_from: int | None = None) -> Books:
         orders_last_min=orders_last_min,
         orders_today=orders_today,
     )
-
-
-def trades_closed(desk: Desk) -> int:
-    """How many trades of these books are closed now."""
-    closed = Trade.objects.filter(session_id=desk.session.pk, trading_date=desk.trading_date)
-    return closed.exclude(closed_at=None).count()
 
 
 def _rows(told: str | None) -> list[Any]:

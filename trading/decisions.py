@@ -3,13 +3,13 @@
 import logging
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 
 from django.db import transaction
 
-from risk import blackouts, locks, protections, rules, self_test, state
+from risk import locks, protections, rules, self_test, state
 from risk.check import Approved, Refused, check_entry
 from risk.limits import Limits
 from risk.rules import AccountSnapshot, Denial, EntryRequest, EntryWindow, RiskContext
@@ -50,18 +50,21 @@ def decide(
     `seen_s` is the monotonic time at which the tick that led here was read. Where the account asks first, an entry
     that may be made waits for an operator, without a Decision; `is_agreed`: it was answered with yes.
     """
-    limits, limits_version = account.limits_in_force(desk)
-    capital = account.capital_inr(desk)
+    now = desk.clocks.market_now()
+    in_force = state.in_force(desk.account.pk, desk.session.pk, universe.name_of(market.spec), now)
+    limits, capital = account.capped(desk, in_force.limits), account.capital_inr(desk)
     request = _entry_request(desk, signal, market, capital, limits.risk_per_trade_pct)
     order_requests = _order_requests(desk, signal, request, market.spec)
-    context = _context(desk, market, account.snapshot(desk, market.quotes, capital), limits)
+    counted = account.snapshot(desk, market.quotes, capital, lifted=in_force.lifted)
+    context = _context(desk, market, counted, in_force, limits, now)
     verdict = check_entry(request, order_requests[0], context)
     if isinstance(verdict, Approved):
         verdict, request = _ask_margin(desk, request, order_requests, context)
-    if isinstance(verdict, Approved) and not is_agreed and approvals.are_wanted(desk):
+    if isinstance(verdict, Approved) and in_force.asks_first and not is_agreed:
         approvals.ask(desk, signal, request, until=signal.seen_at + timedelta(seconds=limits.signal_age_s))
         return []
-    asked = _Asked(desk, signal, market, request, context, limits_version, verdict.asked, seen_s)
+    version = in_force.limits_version
+    asked = _Asked(desk, signal, market, request, context, version, verdict.asked, seen_s)
     if isinstance(verdict, Refused):
         _refuse_asked(asked, verdict.denials)
         return []
@@ -91,9 +94,7 @@ class _Asked:
 
 
 def _store(asked: _Asked, denials: Collection[Denial]) -> Decision:
-    """Write the answer, what each rule said and which locks stood. Called inside a transaction."""
     desk, request, context = asked.desk, asked.request, asked.context
-    _note_rules_and_locks(desk, context, asked.rules, denials)
     return Decision.objects.create(
         signal=asked.signal,
         approved=not denials,
@@ -114,6 +115,7 @@ def _store(asked: _Asked, denials: Collection[Denial]) -> Decision:
 def _refuse_asked(asked: _Asked, denials: Collection[Denial]) -> None:
     with transaction.atomic():
         _store(asked, denials)
+        _note_rules_and_locks(asked, denials)
 
 
 def _decided(asked: _Asked, sent: Sequence[Order], claim: Claim) -> Decision:
@@ -130,15 +132,21 @@ def _decided(asked: _Asked, sent: Sequence[Order], claim: Claim) -> Decision:
     return before or _store(asked, ())
 
 
-def _context(desk: Desk, market: Market, snapshot: AccountSnapshot, limits: Limits) -> RiskContext:
-    now = desk.clocks.market_now()
+def _context(
+    desk: Desk,
+    market: Market,
+    snapshot: AccountSnapshot,
+    in_force: state.InForce,
+    limits: Limits,
+    now: datetime,
+) -> RiskContext:
     return RiskContext(
         account=snapshot,
         limits=limits,
-        entries_off=state.reasons_off(desk.account.pk),
+        entries_off=in_force.entries_off,
         mode_problem=_mode_problem(desk),
-        excluded=universe.why_excluded(desk.account.pk, market.spec),
-        blackout=blackouts.event_now(universe.name_of(market.spec), now),
+        excluded=in_force.excluded,
+        blackout=in_force.event,
         window=EntryWindow(
             entries_from=market.session.entries_from, entries_until=market.session.entries_until
         ),
@@ -147,12 +155,15 @@ def _context(desk: Desk, market: Market, snapshot: AccountSnapshot, limits: Limi
     )
 
 
-def _note_rules_and_locks(
-    desk: Desk, context: RiskContext, asked: Collection[RiskReason], denials: Collection[Denial]
-) -> None:
-    """Beside the decision, in its transaction: what each rule said, and which locks stood."""
+def _note_rules_and_locks(asked: _Asked, denials: Collection[Denial]) -> None:
+    """What each rule said, and which locks stood.
+
+    Beside a refusal, in its transaction; of an entry once it was sent, which it would hold up. A process that ends
+    between leaves one pass of each rule uncounted.
+    """
+    desk, context = asked.desk, asked.context
     refused = {denial.reason for denial in denials}
-    self_test.count(desk.session.pk, desk.trading_date, asked, refused)
+    self_test.count(desk.session.pk, desk.trading_date, asked.rules, refused)
     standing = protections.standing(context.account, context.limits, context.now)
     locks.keep(desk.account.pk, desk.session.pk, standing, context.now)
 
@@ -290,6 +301,8 @@ def _send(asked: _Asked, order_requests: list[OrderRequest]) -> list[Order]:
                 _refuse_asked(replace(asked, limits_version=version), _denials_of(error))
             break
         sent.append(order)
+    if sent:
+        _note_rules_and_locks(asked, ())
     return sent
 
 

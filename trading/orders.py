@@ -74,7 +74,7 @@ def submit(
     entry: Order | None = None,
     group_number: int | None = None,
     slice: int = 0,
-    purpose: str = "place",
+    purpose: str = "enter",
     decided: Callable[[Claim], Decision] | None = None,
 ) -> Order:
     """Write the intent, ask the broker, write the outcome. Takes only what the pre-trade check let through.

@@ -8,7 +8,7 @@ fence. So an entry is sent at most once, ever, whatever comes back.
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from django.db import connection
 
@@ -16,7 +16,7 @@ from risk import state
 from risk.limits import Limits
 from trading import lease
 from trading.broker.base import BrokerRefused, BrokerUnavailable, OutcomeUnknown, SessionExpired
-from trading.core.enums import CommandKind, CommandOutcome, PauseReason, Role
+from trading.core.enums import CommandOutcome, PauseReason
 from trading.desk import Desk
 from trading.lease import FenceLost
 
@@ -38,26 +38,33 @@ class BudgetSpent(Exception):
         self.again_at = again_at
 
 
+#: part of a statement: more than any minute may hold. So many rows at most, whatever the planner knows of their times.
+NEWEST_COMMANDS: Final = """
+    SELECT purpose, intent_at, intent_machine_at, outcome_machine_at FROM trading_command
+     WHERE session_id = %(session)s AND trading_date = %(day)s ORDER BY day_number DESC LIMIT 400"""
 # Written out: each command asks it with the account's row locked, and all others wait meanwhile. One line at least.
-_SENT: Final = """
-    SELECT today.newest, c.intent_at, c.intent_machine_at, c.outcome_machine_at, c.kind, o.role
+_CLAIM: Final = f"""
+    SELECT {lease.CURRENT}, {state.LIMITS_TOLD},
+           (SELECT count(*) FROM trading_trade
+             WHERE session_id = %(session)s AND trading_date = %(day)s AND closed_at IS NOT NULL),
+           today.newest,
+           CASE WHEN %(jumps)s THEN c.intent_machine_at ELSE c.intent_at END
+               + coalesce(c.outcome_machine_at - c.intent_machine_at, interval '0'),
+           c.purpose = 'enter'
       FROM (SELECT coalesce(max(day_number), 0) AS newest FROM trading_command
              WHERE session_id = %(session)s AND trading_date = %(day)s) AS today
-      LEFT JOIN (trading_command c JOIN trading_order o ON o.id = c.order_id)
-        ON c.session_id = %(session)s AND c.trading_date = %(day)s AND c.intent_at > %(minute)s
+      LEFT JOIN ({NEWEST_COMMANDS}) AS c ON c.intent_at > %(minute)s
 """
 
 
 class _Sent(NamedTuple):
-    """One command of the last minute, as far as it is counted."""
+    """A command of the last minute, as far as it is counted.
+
+    It counts from its answer on: what is on its way may be quicker than what went before.
+    """
 
     counted_at: datetime
-    kind: str
-    role: str
-
-    @property
-    def is_entry(self) -> bool:
-        return self.kind == CommandKind.PLACE and self.role == Role.ENTRY
+    is_entry: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +79,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Leave to write one intent, as the `day_number`th command of the day, under these limits (as saved)."""
+    """Leave to write one intent, as the `day_number`th command of the day. `limits` are as saved, uncapped."""
 
     day_number: int
+    trades_closed: int
     limits: Limits
 
 
@@ -88,19 +96,13 @@ def claim(desk: Desk, *, opens_risk: bool, uses_all: bool = False) -> Claim:
     Raises FenceLost or BudgetSpent; the transaction must then be rolled back.
     """
     mode = _lock_account(desk.account.pk)
-    if not lease.is_current(desk.lease):
+    now = desk.clocks.market_now()
+    leads, limits, trades_closed, today, recent = _look(desk, now - timedelta(minutes=1))
+    if not leads:
         raise FenceLost(f"{desk.lease.holder} no longer leads {desk.lease.loop}")
     if opens_risk and mode != desk.account.mode:
         raise FenceLost(f"{desk.lease.holder} began as {desk.account.mode} and the account is {mode}")
-    now = desk.clocks.market_now()
-    limits, _ = state.limits_now(desk.account.pk)
-    jumps = desk.clocks.market_time_jumps
-    clock = desk.clocks.machine_now() if jumps else now
-    today, rows = _sent_since(desk, now - timedelta(minutes=1))
-    recent = [
-        _Sent(_counted_at(machine_at if jumps else at, machine_at, answered_at), kind, role)
-        for at, machine_at, answered_at, kind, role in rows
-    ]
+    clock = desk.clocks.machine_now() if desk.clocks.market_time_jumps else now
     second = [one for one in recent if one.counted_at > clock - SECOND]
     if len(second) >= limits.orders_per_s:
         raise BudgetSpent(
@@ -113,7 +115,7 @@ def claim(desk: Desk, *, opens_risk: bool, uses_all: bool = False) -> Claim:
         raise BudgetSpent(f"{limits.orders_per_min} orders in the last minute")
     if opens_risk and today >= limits.orders_per_day:
         raise BudgetSpent(f"{limits.orders_per_day} orders today: the rest is kept for exits")
-    return Claim(day_number=today + 1, limits=limits)
+    return Claim(day_number=today + 1, trades_closed=trades_closed, limits=limits)
 
 
 def _lock_account(account_id: int) -> str:
@@ -124,19 +126,15 @@ def _lock_account(account_id: int) -> str:
     return str(mode)
 
 
-def _sent_since(
-    desk: Desk, moment: datetime
-) -> tuple[int, list[tuple[datetime, datetime, datetime | None, str, str]]]:
-    """How many commands were written today, and those since a moment."""
+def _look(desk: Desk, since: datetime) -> tuple[bool, Limits, int, int, list[_Sent]]:
+    """Whether we lead, the limits, trades closed and commands written today, and the commands since a moment."""
+    books: dict[str, Any] = {"session": desk.session.pk, "day": desk.trading_date, "minute": since}
     with connection.cursor() as cursor:
-        cursor.execute(_SENT, {"session": desk.session.pk, "day": desk.trading_date, "minute": moment})
+        cursor.execute(_CLAIM, {**lease.named(desk.lease), **books, "jumps": desk.clocks.market_time_jumps})
         rows = cursor.fetchall()
-    return rows[0][0], [(at, *rest) for _, at, *rest in rows if at]
-
-
-def _counted_at(at: datetime, machine_at: datetime, answered_at: datetime | None) -> datetime:
-    """What is on its way may be quicker than what went before, so an order counts from its answer on."""
-    return at + (answered_at - machine_at if answered_at else timedelta(0))
+    leads, limits, trades_closed, today = rows[0][:4]
+    recent = [_Sent(*row[4:]) for row in rows if row[4]]
+    return leads, state.limits_of(desk.account.pk, limits)[0], trades_closed, today, recent
 
 
 def carry_out(desk: Desk, call: Callable[[], str | None], *, opens_risk: bool, intent_s: float) -> Answer:

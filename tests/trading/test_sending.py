@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models.signals import post_save
 
 from risk import state
@@ -175,8 +175,19 @@ def test_9_a_loop_whose_lease_was_taken_writes_nothing():
     signal = day.sees(stop="24900", target="25300")
     with pytest.raises(FenceLost, match="no longer leads ENTRIES"):
         day.decides(signal)
-    assert (Order.objects.count(), Command.objects.count()) == (0, 0)
+    assert (Decision.objects.count(), Order.objects.count(), Command.objects.count()) == (0, 0, 0)
     assert day.broker.asked == []
+
+
+def test_commands_are_numbered_through_the_day_and_the_database_keeps_them_apart():
+    day = Day.opens()
+    day.enters()
+    day.run_for(60)
+    told = list(Command.objects.order_by("pk").values_list("day_number", flat=True))
+    assert told == list(range(1, len(told) + 1))
+    assert len(told) >= 2
+    with pytest.raises(IntegrityError, match="command_numbered_once"), transaction.atomic():
+        Command.objects.filter(day_number=2).update(day_number=1)
 
 
 def test_an_entry_decided_in_a_mode_since_left_is_not_sent_and_an_exit_is():

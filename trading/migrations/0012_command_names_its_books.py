@@ -35,10 +35,11 @@ class Migration(migrations.Migration):
         migrations.RunSQL(
             """
             UPDATE trading_command c
-               SET session_id = numbered.session_id,
+               SET purpose = CASE WHEN numbered.role = 'ENTRY' AND c.kind = 'PLACE' THEN 'enter' ELSE c.purpose END,
+                   session_id = numbered.session_id,
                    trading_date = numbered.trading_date,
                    day_number = numbered.day_number
-              FROM (SELECT c.id, o.session_id, o.trading_date,
+              FROM (SELECT c.id, o.role, o.session_id, o.trading_date,
                            row_number() OVER (PARTITION BY o.session_id, o.trading_date ORDER BY c.id) AS day_number
                       FROM trading_command c JOIN trading_order o ON o.id = c.order_id) AS numbered
              WHERE numbered.id = c.id
@@ -70,6 +71,11 @@ class Migration(migrations.Migration):
             model_name="command",
             name="number",
             field=models.PositiveIntegerField(help_text="from 1, one for each command of its order"),
+        ),
+        migrations.AlterField(
+            model_name="command",
+            name="purpose",
+            field=models.CharField(help_text="enter, place, trail, resize, close or cancel", max_length=12),
         ),
         migrations.AddConstraint(
             model_name="command",

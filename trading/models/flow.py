@@ -225,7 +225,7 @@ class Command(models.Model):
     day_number = models.PositiveIntegerField(help_text="from 1, one for each command of its books that day")
     number = models.PositiveIntegerField(help_text="from 1, one for each command of its order")
     kind = models.CharField(max_length=8, choices=choices(CommandKind))
-    purpose = models.CharField(max_length=12, help_text="place, trail, resize, close or cancel")
+    purpose = models.CharField(max_length=12, help_text="enter, place, trail, resize, close or cancel")
     arguments = models.JSONField(default=dict)
     fence = models.BigIntegerField(help_text="fencing number of the lease it was written under")
     intent_at = models.DateTimeField()
