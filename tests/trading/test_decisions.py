@@ -8,7 +8,7 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from risk import locks, self_test, state
-from risk.models import Lock, RiskLimits, RuleTally
+from risk.models import Lock, RuleTally
 from tests.days.broker import Trouble
 from tests.days.desk import Day
 from tests.days.market import NIFTY, STEEL
@@ -288,14 +288,3 @@ def test_a_loss_that_comes_while_the_broker_is_asked_for_the_margin_counts():
     refused = day.enters(stop="990", target="1030", spec=STEEL)
     assert (refused.approved, reasons(refused)) == (False, ["DAILY_LOSS_REACHED"])
     assert len(day.broker_orders(Role.ENTRY)) == 1
-
-
-def test_a_limit_lowered_while_the_broker_is_asked_for_the_margin_counts():
-    day = Day.opens(NIFTY, STEEL)
-    day.enters()
-    day.run_for(60)
-    why = {"account": day.account, "created_by": "asha", "why": "calmer"}
-    between_check_and_intent(day, lambda: RiskLimits.objects.create(version=2, open_positions=1, **why))
-    refused = day.enters(stop="990", target="1030", spec=STEEL)
-    assert (refused.approved, reasons(refused)) == (False, ["OPEN_POSITIONS_LIMIT"])
-    assert refused.limits_version == 2

@@ -87,8 +87,4 @@ class Migration(migrations.Migration):
             model_name="trade",
             index=models.Index(fields=["session", "trading_date"], name="trade_of_day"),
         ),
-        migrations.AddIndex(
-            model_name="command",
-            index=models.Index(fields=["session", "trading_date", "intent_at"], name="command_of_day"),
-        ),
     ]

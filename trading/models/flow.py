@@ -243,10 +243,7 @@ class Command(models.Model):
             UniqueConstraint(fields=["session", "trading_date", "day_number"], name="command_numbered_once"),
             UniqueConstraint(fields=["order"], condition=Q(kind="PLACE"), name="order_placed_once"),
         ]
-        indexes = [
-            models.Index(fields=["intent_at"], name="command_by_time"),
-            models.Index(fields=["session", "trading_date", "intent_at"], name="command_of_day"),
-        ]
+        indexes = [models.Index(fields=["intent_at"], name="command_by_time")]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.outcome}"
