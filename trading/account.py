@@ -42,7 +42,7 @@ def snapshot(
     quotes: Quotes,
     capital: Decimal,
     *,
-    lifted: frozenset[Lifted],
+    lifted: frozenset[Lifted] = frozenset(),
     apart_from: int | None = None,
 ) -> AccountSnapshot:
     """Count everything the limits speak of: fills, resting entries and commands in flight alike.

@@ -21,7 +21,7 @@ NIFTY_KEY = (Exchange.NFO, "NIFTY25NOVFUT")
 
 
 def snapshot(day: Day):
-    return account.snapshot(day.loop.desk, day.loop.quote, CAPITAL, lifted=frozenset())
+    return account.snapshot(day.loop.desk, day.loop.quote, CAPITAL)
 
 
 def test_a_fresh_day_has_nothing_open_and_no_loss():
