@@ -56,6 +56,7 @@ SIDEBAR = {
         ("trading.universerow", "playlist_add_check"),
         ("trading.marketday", "event_busy"),
         ("oco.flatten", "emergency_home"),
+        ("oco.stopmove", "vertical_align_center"),
     ),
     "Evidence": (
         ("risk.burninday", "verified"),

@@ -6,7 +6,7 @@ from django.http import HttpRequest
 
 from aitrapp_site import levers
 from aitrapp_site.console import AccountPage, ReadOnlyAdmin, ReadOnlyInline, account_action, lines, links
-from oco.models import DayStep, Flatten, OcoGroup, OcoLeg
+from oco.models import DayStep, Flatten, OcoGroup, OcoLeg, StopMove
 from trading.models import Account
 
 
@@ -52,6 +52,17 @@ class FlattenAdmin(ReadOnlyAdmin):
     @admin.display(description="scope")
     def scope(self, run: Flatten) -> str:
         return lines(run.tradingsymbols) if run.tradingsymbols else "everything of ours"
+
+
+@admin.register(StopMove)
+class StopMoveAdmin(ReadOnlyAdmin):
+    """Stops that an operator asked to have moved, and what became of each."""
+
+    list_display = ("asked_at", "group", "from_price", "price", "state", "why", "asked_by", "took_ms")
+    list_filter = ("state", "account")
+    list_select_related = ("group__trade",)
+    date_hierarchy = "asked_at"
+    search_fields = ("^group__trade__tradingsymbol", "asked_by")
 
 
 @admin.register(DayStep)
