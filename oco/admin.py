@@ -1,11 +1,23 @@
 """Console pages of the exits: protected quantities and their legs, flatten runs, the day's table."""
 
+from typing import Any
+
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
 
 from aitrapp_site import levers
-from aitrapp_site.console import AccountPage, ReadOnlyAdmin, ReadOnlyInline, account_action, lines, links
+from aitrapp_site.console import (
+    NOTHING,
+    AccountPage,
+    ReadOnlyAdmin,
+    ReadOnlyInline,
+    account_action,
+    lines,
+    links,
+)
 from oco.models import DayStep, Flatten, OcoGroup, OcoLeg, StopMove
 from trading.models import Account
 
@@ -32,6 +44,17 @@ class OcoGroupAdmin(ReadOnlyAdmin):
     )
     related = ("exits",)
     inlines = (OcoLegInline,)
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        shown = super().get_list_display(request)
+        return [*shown, "act"] if request.user.has_perm("trading.operate") else shown
+
+    @admin.display(description="")
+    def act(self, group: OcoGroup) -> str:
+        if group.closed_at is not None:
+            return NOTHING
+        page = reverse("position", args=[group.trade_id])
+        return format_html('<a href="{}" class="text-link">close or move the stop</a>', page)
 
     @admin.display(description="exit orders")
     def exits(self, group: OcoGroup) -> str:
