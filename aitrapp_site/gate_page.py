@@ -25,15 +25,13 @@ def page(request: HttpRequest, account: Account) -> HttpResponse:
         if not missing:
             return redirect("gate")
     may_go_live = may(request, Scope.LIVE)
-    # While nobody typed anything the phrase is no finding: it is asked for below.
-    typed = phrase or ("" if request.method == "POST" else live_gate.PHRASE)
+    conditions = levers.conditions_for_live(account, phrase=phrase, may_go_live=may_go_live, accept=accept)
     results = live_gate.burnin_results(account)
     context = {
         "title": "LIVE gate",
         "account": account,
-        "conditions": levers.conditions_for_live(
-            account, phrase=typed, may_go_live=may_go_live, accept=accept
-        ),
+        # While nobody typed anything the phrase is no finding: it is asked for below.
+        "conditions": conditions if request.method == "POST" else conditions[1:],
         "refused": missing,
         "results": results,
         "phrase": live_gate.PHRASE,

@@ -96,6 +96,7 @@
         const run = await json(address);
         if (run.id) showRun(run);
         wasOver = run.is_over ? wasOver + 1 : 0;
+        if (wasOver === 1) look();
       } catch (error) { lost(error); }
       await new Promise((done) => setTimeout(done, wasOver ? 4 * PROGRESS_MS : PROGRESS_MS));
     }
