@@ -14,9 +14,9 @@ from risk.models import AuditEntry, EntriesOff, Lock
 from tests.aitrapp_site.test_console import page
 from tests.console_rows import MORNING, Chain, build_day, build_open
 from tests.live_prices import newest, snapshot
-from trading import lease
-from trading.core.enums import AuditOutcome, Loop, PauseReason
-from trading.models import Approval, Order
+from trading import keys, lease
+from trading.core.enums import AuditOutcome, Loop, PauseReason, Scope
+from trading.models import Approval, Instrument, Order
 
 pytestmark = pytest.mark.django_db
 
@@ -169,6 +169,28 @@ def test_a_stop_that_may_not_move_is_refused_with_the_reason_and_a_drill_too(ope
     assert "No drill: The exits&#x27; loop does not work now" in drill
     type(chain.account).objects.update(mode="LIVE")
     assert "paper-1 is LIVE: a drill costs a position" in operator.get(reverse("drill")).content.decode()
+
+
+def test_the_api_closes_a_position_and_moves_a_stop_with_the_same_answers(operator):
+    chain = build_day()
+    stop, close = f"/oco/{chain.group.pk}/stop", f"/positions/{chain.trade.pk}/close"
+
+    def asked(address: str, client: Client = operator) -> tuple[int, str]:
+        answer = client.post(address, {"price": "24460"}, content_type="application/json")
+        return answer.status_code, answer.json()["detail"]
+
+    chain.group.refresh_from_db()
+    type(chain.group).objects.update(state="ARMED", exited_quantity=0)
+    Instrument.objects.update(tradingsymbol="NIFTY26NOVFUT")
+    assert asked(stop) == (409, "The position is being closed: its stop is not moved any more.")
+    assert asked(close) == (409, "NIFTY26NOVFUT is closed since 10:40:05.")
+    assert asked("/oco/999/stop")[0] == asked("/positions/999/close")[0] == 404
+    key = keys.create_key("reader", [Scope.READ])
+    reader = Client(headers={"Authorization": f"Bearer {key}"})
+    assert asked(stop, reader) == (
+        403,
+        "key reader lacks the scope operate. Ask with a key or a user that has it.",
+    )
 
 
 def test_a_closed_position_is_not_closed_again(operator):
