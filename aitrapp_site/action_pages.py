@@ -72,7 +72,7 @@ def _flatten_now(request: HttpRequest, account: Account) -> HttpResponse:
 
 def flatten_run(request: HttpRequest, account: Account, number: int) -> HttpResponse:
     """One run, position by position, and its verdict."""
-    row = get_object_or_404(Flatten, pk=number, account=account)
+    row = get_object_or_404(Flatten, pk=number)
     if wants_json(request):
         return JsonResponse(progress.of_flatten(row), encoder=IstEncoder)
     context = {"title": "Flatten", "account": account, "run": progress.of_flatten(row)}

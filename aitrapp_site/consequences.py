@@ -1,6 +1,7 @@
 """What an action would do, said before it is done: a flatten's positions and entries, what a resume re-arms."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -29,6 +30,8 @@ class OfFlatten:
     """What a flatten would close, and cancel. Positions are parts of the console's picture."""
 
     positions: list[dict[str, Any]]
+    #: market time of its figures
+    at: datetime
     #: entries that work or are on their way
     entries: list[Order]
     #: entries nobody has seen: the verdict can only watch them
@@ -59,6 +62,7 @@ def of_flatten(account: Account) -> OfFlatten:
     coming = _entries_coming(account, session) if session else []
     return OfFlatten(
         positions=picture["positions"],
+        at=picture["market_time"],
         entries=[order for order in coming if order.status not in UNSEEN],
         unseen=[order for order in coming if order.status in UNSEEN],
     )

@@ -11,6 +11,7 @@ from django.shortcuts import get_object_or_404, redirect
 
 from aitrapp_site import levers
 from aitrapp_site.operator_page import may, name_of, show
+from aitrapp_site.web_clocks import WebClocks
 from oco import groups
 from oco.models import OcoGroup, StopMove
 from oco.stop_moves import CannotBeMoved
@@ -27,7 +28,7 @@ def page(request: HttpRequest, account: Account, number: int) -> HttpResponse:
     """`number` is the trade's."""
     if not may(request, Scope.OPERATE):
         raise PermissionDenied(f"{name_of(request)} lacks the right: {Scope.OPERATE}.")
-    trade = get_object_or_404(Trade.objects.select_related("account", "session"), pk=number, account=account)
+    trade = get_object_or_404(Trade.objects.select_related("account", "session"), pk=number)
     if request.method == "POST":
         return _close(request, trade) if "close" in request.POST else _move(request, trade)
     ticks = tick_bus.read_newest(settings.REDIS_URL)
@@ -36,6 +37,7 @@ def page(request: HttpRequest, account: Account, number: int) -> HttpResponse:
     moves = StopMove.objects.filter(group__trade=trade).select_related("group")[:MOVES_SHOWN]
     context = {
         "title": f"{trade.tradingsymbol} {trade.side}",
+        "at": WebClocks(trade.account, ticks).market_now(),
         "trade": trade,
         "held": trade.entered_quantity - trade.exited_quantity,
         "groups": [_group(group, ticks) for group in live.order_by("number")],
@@ -102,7 +104,8 @@ def _say(request: HttpRequest, row: StopMove) -> None:
         messages.success(request, f"Moved {where} after {row.took_ms} ms. {row.why}")
     elif row.finished_at is None:
         messages.warning(
-            request, f"{where} was asked for and has no answer yet; see below. Untaken it ends by itself."
+            request,
+            f"{where} was asked for and has no answer yet. Not taken up within 10 s it is not done any more.",
         )
     else:
         messages.error(request, f"Not moved ({row.state.lower()}): {row.why}")

@@ -12,7 +12,7 @@ from risk import state
 from tests.days.broker import SimulatedCrash, Trouble
 from tests.days.desk import Day
 from tests.days.market import NIFTY, STEEL
-from trading.core.enums import ExitReason, FlattenState, GroupState, MoveState, Role
+from trading.core.enums import ExitReason, FlattenState, GroupState, MoveState, PauseReason, Role
 from trading.core.values import InstrumentSpec
 
 pytestmark = pytest.mark.django_db
@@ -79,6 +79,23 @@ def test_closing_one_position_cancels_its_entry_that_still_works():
     asks_to_close(day, NIFTY)
     day.run_for(3)
     assert (day.net(), day.working()) == (0, [])
+
+
+def test_the_daily_loss_is_watched_while_one_position_cannot_be_closed():
+    day = Day.opens()
+    limits = state.limits_in_force(day.account.pk)
+    limits.pk, limits.version, limits.daily_loss_pct = None, 2, limits.risk_per_trade_pct
+    limits.save(force_insert=True)
+    day.enters()
+    day.market.offers(0)
+    day.run_for(3)
+    asks_to_close(day, NIFTY)
+    assert state.reasons_off(day.account.pk) == frozenset()
+    # 75 units lose more than 0.5 % of Rs 25 lakh, Rs 12,500, from 167 rupees on.
+    day.price_goes_to("24800", frames=2)
+    day.run_for(3)
+    assert [row.reason for row in Flatten.objects.order_by("pk")] == ["OPERATOR", "DAILY_LOSS"]
+    assert state.reasons_off(day.account.pk) == {PauseReason.RISK}
 
 
 def test_a_close_that_a_crash_interrupted_goes_on_after_the_restart():

@@ -5,6 +5,8 @@
   const PROGRESS_MS = 250;
   //: a double click on the button that led here ends before this
   const ARMED_AFTER_MS = 700;
+  //: a program that hangs says nothing either
+  const ANSWERS_WITHIN_MS = 4000;
   const id = (name) => document.getElementById(name);
   const bar = id("safety-bar");
   if (!bar) return;
@@ -36,7 +38,7 @@
   const look = async () => {
     if (document.hidden) return;
     try {
-      showBar(await json(bar.dataset.state));
+      showBar(await json(bar.dataset.state, { signal: AbortSignal.timeout(ANSWERS_WITHIN_MS) }));
       knownAt = clock();
       id("bar-stale").hidden = true;
     } catch {
@@ -93,7 +95,7 @@
     let wasOver = 0;
     while (wasOver < 8) {
       try {
-        const run = await json(address);
+        const run = await json(address, { signal: AbortSignal.timeout(ANSWERS_WITHIN_MS) });
         if (run.id) showRun(run);
         wasOver = run.is_over ? wasOver + 1 : 0;
         if (wasOver === 1) look();
