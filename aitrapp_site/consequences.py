@@ -1,7 +1,7 @@
 """What an action would do, said before it is done: a flatten's positions and entries, what a resume re-arms."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.conf import settings
@@ -16,7 +16,7 @@ from trading import current, tick_bus
 from trading.core import order_states
 from trading.core.enums import FlattenState, GroupState, Loop, OrderStatus, PauseReason, Role
 from trading.core.session import clock_time
-from trading.models import Account, Order, VenueSession
+from trading.models import Account, Order, Trade, VenueSession
 
 #: what an operator's resume takes down; others stay until their own role lifts them
 LIFTED = (PauseReason.OPERATOR, PauseReason.FLATTEN)
@@ -30,12 +30,18 @@ class OfFlatten:
     """What a flatten would close, and cancel. Positions are parts of the console's picture."""
 
     positions: list[dict[str, Any]]
+    #: still open from an earlier trading date, which the picture of today leaves out
+    carried: list[Trade]
     #: market time of its figures
     at: datetime
     #: entries that work or are on their way
     entries: list[Order]
     #: entries nobody has seen: the verdict can only watch them
     unseen: list[Order]
+
+    @property
+    def carried_count(self) -> int:
+        return len(self.carried)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,9 +64,11 @@ class OfResume:
 def of_flatten(account: Account) -> OfFlatten:
     """By rows and the newest prices."""
     picture = current_picture(account, tick_bus.read_newest(settings.REDIS_URL))
-    session = current.newest_session(account)
-    coming = _entries_coming(account, session) if session else []
+    session, today = current.newest_session(account), picture["trading_date"]
+    coming = _entries_coming(session, today) if session else []
+    carried = Trade.objects.filter(session=session, closed_at=None).exclude(trading_date=today)
     return OfFlatten(
+        carried=list(carried.order_by("pk")) if session else [],
         positions=picture["positions"],
         at=picture["market_time"],
         entries=[order for order in coming if order.status not in UNSEEN],
@@ -89,11 +97,12 @@ def unknowns(account: Account) -> list[str]:
     found = _unled(account)
     if session is None:
         return found
-    rows = Order.objects.filter(session=session, status__in=UNSEEN).order_by("pk")
+    today = WebClocks(account).market_now().date()
+    rows = Order.objects.filter(session=session, trading_date=today, status__in=UNSEEN).order_by("pk")
     found += [f"Order {row.tradingsymbol} ({row.role}) is {row.status}: it may still fill." for row in rows]
     standing = EntriesOff.objects.filter(account=account, lifted_at=None, reason__in=UNCLEAR)
     found += [f"Positions are not reconciled ({row.reason}): {row.why}." for row in standing.order_by("pk")]
-    return [*found, *_unclear_groups(session), *_unclear_flattens(session)]
+    return [*found, *_unclear_groups(session), *_unclear_flattens(session, today)]
 
 
 def _unled(account: Account) -> list[str]:
@@ -113,12 +122,13 @@ def _unclear_groups(session: VenueSession) -> list[str]:
     return found
 
 
-def _unclear_flattens(session: VenueSession) -> list[str]:
+def _unclear_flattens(session: VenueSession, today: date) -> list[str]:
     rows = Flatten.objects.filter(session=session).order_by("pk")
     found = [
         f"A flatten asked for at {clock_time(row.asked_at)} goes on." for row in rows.filter(finished_at=None)
     ]
-    for row in rows.filter(state=FlattenState.FLAT_BUT_WATCHING):
+    # An entry of an earlier day cannot fill any more.
+    for row in rows.filter(state=FlattenState.FLAT_BUT_WATCHING, asked_at__date=today):
         names = row.verdict.get("unknown_entries", [])
         known = order_states.CLOSED - {OrderStatus.LOST}
         open_ones = Order.objects.filter(client_order_id__in=names).exclude(status__in=known).count()
@@ -129,7 +139,7 @@ def _unclear_flattens(session: VenueSession) -> list[str]:
     return found
 
 
-def _entries_coming(account: Account, session: VenueSession) -> list[Order]:
+def _entries_coming(session: VenueSession, today: date) -> list[Order]:
     may_fill = [*order_states.OPEN, *order_states.IN_FLIGHT, OrderStatus.LOST]
-    rows = Order.objects.filter(account=account, session=session, role=Role.ENTRY, status__in=may_fill)
-    return list(rows.order_by("pk"))
+    rows = Order.objects.filter(session=session, trading_date=today, role=Role.ENTRY)
+    return list(rows.filter(status__in=may_fill).order_by("pk"))

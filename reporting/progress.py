@@ -8,7 +8,7 @@ from oco.models import Flatten, OcoGroup
 from trading.core import order_states
 from trading.core.enums import FlattenState, GroupState, Role
 from trading.core.money import format_inr
-from trading.core.session import clock_time
+from trading.core.session import IST, clock_time
 from trading.models import Order, Trade
 
 Part = dict[str, Any]
@@ -90,7 +90,9 @@ def _words(group: OcoGroup) -> str:
 
 def _entries_of(row: Flatten) -> list[Order]:
     """Entries that were on their way when it was asked for."""
-    rows = Order.objects.filter(session=row.session, role=Role.ENTRY, asked_at__lte=row.asked_at)
+    day = row.asked_at.astimezone(IST).date()
+    rows = Order.objects.filter(session=row.session, trading_date=day, role=Role.ENTRY)
+    rows = rows.filter(asked_at__lte=row.asked_at)
     rows = rows.filter(Q(closed_at=None) | Q(closed_at__gte=row.asked_at)).order_by("pk")
     return [one for one in rows if not row.tradingsymbols or one.tradingsymbol in row.tradingsymbols]
 

@@ -16,7 +16,7 @@ from tests.console_rows import MORNING, Chain, build_day, build_open
 from tests.live_prices import newest, snapshot
 from trading import keys, lease
 from trading.core.enums import AuditOutcome, Loop, PauseReason, Scope
-from trading.models import Approval, Instrument, Order
+from trading.models import Approval, Instrument, Order, Trade
 
 pytestmark = pytest.mark.django_db
 
@@ -91,6 +91,12 @@ def test_flatten_says_what_it_would_close_and_cancel_before_anything_is_asked(op
         text = operator.get(reverse("flatten")).content.decode()
     assert "NIFTY26NOVFUT<td>75<td>₹24,500.05<td>₹24,520.05<td>" in text
     assert "BUY 75 NIFTY26NOVFUT at ₹24,500.05: accepted" in text
+    assert "carried from" not in text
+    Trade.objects.update(trading_date="2026-11-20")
+    assert (
+        "NIFTY26NOVFUT, carried from 2026-11-20<td>BUY 75"
+        in operator.get(reverse("flatten")).content.decode()
+    )
     assert not Flatten.objects.exists()
 
 

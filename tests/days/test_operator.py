@@ -187,7 +187,7 @@ def test_a_move_is_refused_where_the_orders_modifications_are_kept_for_closing()
     day.enters()
     for number in range(1, 13):
         asks_for_stop(day, f"{24900 + number}")
-        day.run_for(9)
+        day.run_for(3)
     assert resting(day) == [Decimal("24912.00")]
     with pytest.raises(CannotBeMoved, match="moved 12 and resized 0 times; the rest of its modifications"):
         asks_for_stop(day, "24913.00")
