@@ -56,6 +56,7 @@ SIDEBAR = {
         ("trading.universerow", "playlist_add_check"),
         ("trading.marketday", "event_busy"),
         ("oco.flatten", "emergency_home"),
+        ("oco.stopmove", "vertical_align_center"),
     ),
     "Evidence": (
         ("risk.burninday", "verified"),
@@ -124,6 +125,13 @@ def list_link(label: str, text: str, **lookups: object) -> SafeString:
 def links(rows: Iterable[models.Model]) -> SafeString | str:
     """Links to some rows, one a line."""
     return lines(link(row) for row in rows)
+
+
+def press(page: str, word: str, *where: object) -> SafeString:
+    """A button in a list that does one thing to its row: the list's own form posts it, with its CSRF token."""
+    address = reverse(page, args=where)
+    look = "border border-base-200 cursor-pointer px-2 rounded-default dark:border-base-700"
+    return format_html('<button type="submit" formaction="{}" class="{}">{}</button>', address, look, word)
 
 
 def lines(texts: Iterable[str]) -> SafeString | str:
@@ -332,7 +340,23 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     if request.user.has_perm("trading.view_kitelogin"):
         kite = {"title": "Kite connection", "icon": "login", "link": reverse("kite")}
         groups.append({"title": "Broker", "separator": True, "items": [kite]})
+    if actions := _actions(request):
+        groups.append({"title": "Actions", "separator": True, "items": actions})
     return groups
+
+
+def _actions(request: HttpRequest) -> list[dict[str, Any]]:
+    """Pages of what is done, not of rows."""
+    found: list[dict[str, Any]] = []
+    if request.user.has_perm("trading.view_account"):
+        found.append({"title": "LIVE gate", "icon": "lock", "link": reverse("gate")})
+    if request.user.has_perm("trading.operate"):
+        found += [
+            {"title": "Flatten", "icon": "emergency_home", "link": reverse("flatten")},
+            {"title": "Resume", "icon": "play_circle", "link": reverse("resume")},
+            {"title": "Fire drill", "icon": "local_fire_department", "link": reverse("drill")},
+        ]
+    return found
 
 
 def _item(label: str, icon: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, path
 from django.views.generic import RedirectView
 
-from aitrapp_site import kite_page
+from aitrapp_site import action_pages, kite_page
 from aitrapp_site.api import api
 
 #: a candle on slate: what a browser's tab shows
@@ -25,6 +25,7 @@ def icon(request: HttpRequest) -> HttpResponse:
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/kite/", admin.site.admin_view(kite_page.page), name="kite"),
+    *action_pages.URLS,
     path("admin/", admin.site.urls),
     path("favicon.ico", icon),
     path("", RedirectView.as_view(pattern_name="admin:index"), name="front-door"),

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from oco.models import DayStep, Flatten, OcoGroup, OcoLeg
+from oco.models import DayStep, Flatten, OcoGroup, OcoLeg, StopMove
 from risk.models import Blackout, BurninDay, EntriesOff, Lock, RiskLimits, RuleTally
 from trading.core.session import IST
 from trading.models import (
@@ -148,6 +148,10 @@ def build_day(number: int = 1) -> Chain:
         asked_machine_at=MORNING,
         finished_at=MORNING,
     )
+    StopMove.objects.create(
+        **here, group=chain.group, price=Decimal("24460.00"), from_price=Decimal("24450.00"), asked_by="operator",
+        asked_at=MORNING, asked_machine_at=MORNING, state="MOVED", finished_at=MORNING, took_ms=312,
+    )  # fmt: skip
     DayStep.objects.create(
         **here, trading_date=DAY, name="square-off", due_at=MORNING, done_at=MORNING, result={"closed": 1}
     )

@@ -58,8 +58,14 @@ def test_every_list_and_page_opens_and_offers_no_delete(model, who, request):
     client = request.getfixturevalue(who)
     for address in (page(model, "changelist"), page(model, "change", row_of(model).pk)):
         answer = client.get(address)
+        text = answer.content.decode()
         assert answer.status_code == 200
-        assert not OFFERS_DELETE.search(answer.content.decode())
+        assert not OFFERS_DELETE.search(text)
+        assert text.count('class="safety-bar paper"') == 1
+        assert ('id="bar-flatten"' in text, "formaction=" in text and who == "viewer") == (
+            who == "operator",
+            False,
+        )
 
 
 @pytest.mark.parametrize("model", PAGES)
