@@ -167,7 +167,10 @@ def test_no_list_counts_the_whole_table(operator, monkeypatch):
     monkeypatch.setattr(lists, "COUNTED", 2)
     chain = build_chain()
     build_chain(2)
-    shown = operator.get(page(type(chain.entry), "changelist"))
+    with CaptureQueriesContext(connection) as queries:
+        shown = operator.get(page(type(chain.entry), "changelist"))
+    counting = [one["sql"] for one in queries if "COUNT(" in one["sql"] and "trading_order" in one["sql"]]
+    assert ["LIMIT 3)" in sql for sql in counting] == [True]
     assert shown.context["cl"].result_count == 2
     assert "there are more" in shown.content.decode()
 
