@@ -25,6 +25,7 @@ from django.utils.safestring import SafeString, mark_safe
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from aitrapp_site.lists import LongList
 from risk import audit
 from risk.models import EntriesOff
 from trading.core.enums import AuditAction, Mode
@@ -33,11 +34,13 @@ from trading.core.session import IST
 from trading.models import Account, MoneyField, PriceField
 
 NOTHING = "–"
+#: a text column of so many characters holds sentences
+SENTENCE = 200
 #: Endings of field names, as a heading says them.
 UNITS = {"_inr": "₹", "_pct": "%", "_paise": "paise", "_ms": "ms", "_s": "s", "_min": "min"}
 
 #: Sidebar: heading → (model, icon).
-SIDEBAR = {
+SIDEBAR: dict[str, tuple[tuple[str, str], ...]] = {
     "The day": (
         ("trading.signal", "sensors"),
         ("trading.approval", "thumbs_up_down"),
@@ -78,6 +81,15 @@ SIDEBAR = {
         ("auth.group", "group"),
         ("trading.apikey", "vpn_key"),
     ),
+    "Broker": (),
+}
+#: Pages that are no lists, after the lists of their heading: (title, icon, URL's name, permission).
+PAGES = {
+    "The day": (
+        ("Results", "show_chart", "results", "trading.view_trade"),
+        ("Three-way truth", "balance", "truth", "trading.view_order"),
+    ),
+    "Broker": (("Kite connection", "login", "kite", "trading.view_kitelogin"),),
 }
 
 
@@ -174,6 +186,9 @@ def shown_as(field: "models.Field[Any, Any]") -> Callable[[Any], str] | None:
         return format_json
     if field.name.endswith(tuple(UNITS)):
         return str
+    if (getattr(field, "max_length", None) or 0) >= SENTENCE:
+        # A table would squeeze it to a word a line.
+        return lambda text: format_html('<span style="display:block;min-width:18rem">{}</span>', text)
     return None
 
 
@@ -222,11 +237,9 @@ class Dressed:
         return self.editable if may else ()
 
 
-class ConsoleAdmin(Dressed, ModelAdmin):  # type: ignore[misc]  # unfold ships no types
+class ConsoleAdmin(Dressed, LongList):
     """Base of every page of ours. Nothing is deleted in the console."""
 
-    show_full_result_count = False
-    list_per_page = 50
     list_fullwidth = True
     #: Reverse relations that the list's columns read, fetched once for the whole page.
     prefetch: Sequence[str] = ()
@@ -335,11 +348,13 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             for label, icon in pages
             if request.user.has_perm("{}.view_{}".format(*label.split(".")))
         ]
+        items += [
+            {"title": title, "icon": icon, "link": reverse(name)}
+            for title, icon, name, permission in PAGES.get(heading, ())
+            if request.user.has_perm(permission)
+        ]
         if items:
             groups.append({"title": heading, "separator": True, "items": items})
-    if request.user.has_perm("trading.view_kitelogin"):
-        kite = {"title": "Kite connection", "icon": "login", "link": reverse("kite")}
-        groups.append({"title": "Broker", "separator": True, "items": [kite]})
     if actions := _actions(request):
         groups.append({"title": "Actions", "separator": True, "items": actions})
     return groups

@@ -3,6 +3,7 @@
 import contextlib
 import sys
 from hashlib import sha256
+from importlib.util import find_spec
 from pathlib import Path
 
 import structlog
@@ -181,6 +182,11 @@ STATIC_ROOT = BASE_DIR / "staticfiles"
 with contextlib.suppress(OSError):
     # Whitenoise warns at every start about a folder that is absent.
     STATIC_ROOT.mkdir(exist_ok=True)
+# TradingView's Lightweight Charts as litecharts ships it: the same bytes as npm's package, in a wheel without needs of
+# its own, so pip pins and installs it like everything else. Of that package only the one file is used.
+_litecharts = find_spec("litecharts")
+if _litecharts is not None and _litecharts.origin is not None:
+    STATICFILES_DIRS = [("litecharts", Path(_litecharts.origin).parent / "js")]
 # The admin's files are served from the packages themselves, so a fresh clone needs no collectstatic.
 WHITENOISE_USE_FINDERS = True
 

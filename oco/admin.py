@@ -38,9 +38,9 @@ class OcoGroupAdmin(ReadOnlyAdmin):
     prefetch = ("entry_order__exits",)
     date_hierarchy = "first_filled_at"
     search_fields = (
-        "^trade__tradingsymbol",
-        "^entry_order__client_order_id",
-        "^entry_order__broker_order_id",
+        "entry_order__tradingsymbol__startswith",
+        "entry_order__client_order_id__startswith",
+        "entry_order__broker_order_id__startswith",
     )
     related = ("exits",)
     inlines = (OcoLegInline,)

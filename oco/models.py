@@ -56,7 +56,10 @@ class OcoGroup(models.Model):
                 condition=Q(entered_quantity__lte=F("planned_quantity")), name="group_never_over_its_plan"
             ),
         ]
-        indexes = [models.Index(fields=["session", "closed_at"], name="group_live")]
+        indexes = [
+            models.Index(fields=["session", "closed_at"], name="group_live"),
+            models.Index(fields=["first_filled_at", "id"], name="group_listed"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.trade} group {self.number}"

@@ -4,12 +4,10 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.paginator import Paginator
-from django.db.models import Exists, Model, OuterRef, Q, QuerySet
+from django.db.models import Exists, Model, OuterRef, QuerySet
 from django.db.models.fields.related import ForeignKey
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.functional import cached_property
 from django.utils.html import format_html, format_html_join
 
 from aitrapp_site import consequences, levers
@@ -39,8 +37,8 @@ from trading.approvals import TooLate
 from trading.core.enums import ApprovalAnswer, Mode, Protection
 from trading.models import Account, Approval
 
-#: of the audit: how many entries a list counts, and how much of one it shows
-COUNTED, LINES_SHOWN, VALUE_SHOWN = 10_000, 12, 60
+#: of an audit entry: how much a list shows
+LINES_SHOWN, VALUE_SHOWN = 12, 60
 
 
 @admin.register(RiskLimits)
@@ -250,15 +248,6 @@ class BurninDayAdmin(ReadOnlyAdmin):
         return lines(str(criterion["name"]) for criterion in day.criteria if not criterion["passed"])
 
 
-class FirstPages(Paginator):  # type: ignore[type-arg]  # generic only in the stubs
-    """Counts no further than somebody turns pages: counting a million rows takes longer than reading fifty."""
-
-    @cached_property
-    def count(self) -> int:
-        entries: QuerySet[AuditEntry] = self.object_list  # type: ignore[assignment]  # the admin pages no lists
-        return entries[:COUNTED].count()
-
-
 @admin.register(AuditEntry)
 class AuditEntryAdmin(ReadOnlyAdmin):
     """Newest first. Older ones than the list counts are found by date, name or subject, or exported."""
@@ -269,17 +258,6 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     date_hierarchy = "at"
     search_fields = ("actor__startswith", "subject__startswith")
     search_help_text = "How the actor or the subject begins, such as: account paper"
-    paginator = FirstPages
-    show_facets = admin.ShowFacets.NEVER
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[AuditEntry], search_term: str
-    ) -> tuple[QuerySet[AuditEntry], bool]:
-        """The words as one beginning, not each for itself: an index answers that."""
-        begun = Q()
-        for lookup in self.search_fields:
-            begun |= Q(**{lookup: search_term})
-        return queryset.filter(begun) if search_term else queryset, False
 
     @admin.display(description="what")
     def what(self, entry: AuditEntry) -> str:
