@@ -5,11 +5,12 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db.models.functions import Now
 
 from oco.models import Flatten, OcoGroup
 from reporting.picture import picture
 from risk import state
-from tests.console_rows import DAY, MORNING, build_chain, build_open
+from tests.console_rows import MORNING, build_chain, build_open
 from tests.live_prices import snapshot
 from trading import lease
 from trading.core.enums import Loop, PauseReason
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 
 def seen(chain, ticks=None):
-    return picture(chain.account, chain.session, DAY, ticks)
+    return picture(chain.account, chain.session, MORNING, ticks)
 
 
 def test_an_open_position_has_its_live_result_stop_and_target():
@@ -85,7 +86,8 @@ def test_a_refused_signal_says_every_reason_and_an_unanswered_one_that_it_waits(
 
 def test_it_says_why_entries_are_off_and_who_said_so():
     chain = build_chain()
-    assert seen(chain)["entries"] == {"are_on": True, "off_because": []}
+    on = seen(chain)["entries"]
+    assert (on["are_on"], on["off_because"], on["locks"], on["is_time"]) == (True, [], [], True)
     state.turn_off(chain.account.pk, PauseReason.RISK, by="watcher", why="daily loss", now=MORNING)
     assert seen(chain)["entries"]["are_on"] is False
     assert seen(chain)["entries"]["off_because"][0]["why"] == "daily loss"
@@ -93,13 +95,22 @@ def test_it_says_why_entries_are_off_and_who_said_so():
 
 def test_it_says_who_leads_and_whether_its_passes_work():
     chain = build_chain()
-    assert seen(chain)["loops"] == []
+
+    def exits():
+        (found,) = [loop for loop in seen(chain)["loops"] if loop["loop"] == "EXITS"]
+        return found["state"], found["since"], found["holder"]
+
+    assert exits() == ("nobody leads", None, "")
     held = lease.take_or_fail(chain.account.pk, Loop.EXITS, "host:1")
-    assert seen(chain)["loops"][0]["state"] == "late"
+    assert exits() == ("late", None, "host:1")
     lease.renew(held, pass_worked=True)
-    assert (seen(chain)["loops"][0]["state"], seen(chain)["loops"][0]["holder"]) == ("ok", "host:1")
-    Lease.objects.update(expires_at=MORNING - timedelta(days=400))
-    assert seen(chain)["loops"][0]["state"] == "nobody leads"
+    assert exits() == ("ok", None, "host:1")
+    # Killed a little more than 3.5 s ago: its lease of 6 s still runs.
+    Lease.objects.update(expires_at=Now() + timedelta(seconds=2.4))
+    assert exits()[0] == "silent"
+    long_ago = MORNING - timedelta(days=400)
+    Lease.objects.update(expires_at=long_ago)
+    assert exits() == ("nobody leads", long_ago - timedelta(seconds=6), "")
 
 
 def test_the_newest_flatten_is_shown_with_its_verdict():
@@ -115,6 +126,6 @@ def test_the_newest_flatten_is_shown_with_its_verdict():
 
 def test_an_account_that_never_traded_has_an_empty_picture():
     chain = build_chain()
-    found = picture(chain.account, None, DAY, None)
+    found = picture(chain.account, None, MORNING, None)
     assert set(found) == set(seen(chain))
     assert (found["positions"], found["signals"], found["flatten"]) == ([], [], None)
