@@ -122,9 +122,10 @@ listen(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws/c
   silentAfterMs: () => Number(root.dataset.silentAfterMs),
 });
 watch(root, seen, server);
-// Seconds without a stop and ages go on between two messages.
+// Time, ages and seconds without a stop go on between two messages.
 setInterval(() => {
   showTime();
+  showResult();
   SHOW.login(picture.login);
   picture.positions.filter((one) => one.groups.some((group) => group.unprotected_since)).forEach(positions.update);
 }, LIVE_EVERY_MS);

@@ -154,7 +154,7 @@ export const signalsTable = () => table(id("signals"), {
   nothing: "none yet",
   cells: (one) => [
     { text: `${one.side} ${one.tradingsymbol}`, href: page("trading/signal", one.id), small: `${clock(one.seen_at)} ${one.strategy} ${one.score.toFixed(2)}` },
-    { text: priceOf(one.entry_price), small: `${priceOf(one.stop_price)} → ${priceOf(one.target_price)}` },
+    { text: priceOf(one.entry_price), small: `${priceOf(one.stop_price)} → ${priceOf(one.target_price)}`, kind: "levels" },
     {
       text: one.answer === "approved" ? `approved ${count(one.quantity)}` : one.answer,
       small: one.why_not.length ? one.why_not.join(" ") : one.reason,
