@@ -143,7 +143,8 @@ class StrategyWork(_DayWork):
             if done.candles_closed:
                 self._minutes.wake(frame.received_at)
         if frames:
-            self._publisher.offer(self.desk.clocks.market_now(), self.desk.clocks.monotonic_s())
+            clocks = self.desk.clocks
+            self._publisher.offer(clocks.market_now(), clocks.monotonic_s(), clocks.machine_now())
         if frames or has_time:
             self.feed.acknowledge()
 

@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 #: rows are looked at this often while anybody watches
 LOOK_EVERY_S = 0.5
+#: a look that takes longer is waited for aloud
+LATE_S = 1.0
 #: how long a Redis in trouble is let alone
 REST_S = 1.0
 
@@ -69,7 +71,8 @@ class TickHub:
         self._clients.add(mailbox)
         if not self._tasks:
             self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._look_again())]
-        mailbox.put(rows=self._newest.rows if self._newest else {}, parts=dict(self._parts))
+        if self._newest or self._parts:
+            mailbox.put(rows=self._newest.rows if self._newest else {}, parts=self._known())
         return mailbox
 
     async def leave(self, mailbox: Mailbox) -> None:
@@ -113,15 +116,25 @@ class TickHub:
         known = self._newest.rows if self._newest else {}
         changed = {name: row for name, row in snapshot.rows.items() if known.get(name) != row}
         self._newest = snapshot
-        self._tell(rows=changed, parts={"ticks_at": snapshot.at})
+        self._tell(rows=changed, parts={"ticks_at": snapshot.at, "sent_at": snapshot.sent_at})
 
     async def _look_again(self) -> None:
         while True:
-            parts = await self._picture()
+            parts = await self._picture_in_time()
             changed = {name: part for name, part in parts.items() if self._parts.get(name, self) != part}
             self._parts = parts
             self._tell(parts=changed)
             await asyncio.sleep(LOOK_EVERY_S)
+
+    async def _picture_in_time(self) -> Part:
+        """The picture. While it is waited for, browsers hear that we are there: it is the rows that are late."""
+        looking = asyncio.ensure_future(self._picture())
+        try:
+            while not (await asyncio.wait({looking}, timeout=LATE_S))[0]:
+                self._tell()
+            return looking.result()
+        finally:
+            looking.cancel()
 
     async def _picture(self) -> Part:
         """The picture, or, while the rows cannot be read, the old one with what is wrong."""
@@ -132,7 +145,16 @@ class TickHub:
             problem = "The database does not answer: what you see is old."
         except current.NoAccount as error:
             problem = str(error)
+        except Exception as error:
+            # Without this the prices would go on moving over rows that nobody reads any more.
+            log.exception("the console's picture cannot be made")
+            problem = f"The picture cannot be made: {type(error).__name__}. What you see is old; see the log."
         return {**self._parts, "problem": problem}
+
+    def _known(self) -> Part:
+        newest = self._newest
+        prices = {"ticks_at": newest.at, "sent_at": newest.sent_at} if newest else {}
+        return {**self._parts, **prices}
 
     def _tell(self, *, rows: dict[str, Row] | None = None, parts: Part | None = None) -> None:
         for mailbox in self._clients:
