@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 
+from aitrapp_site.clocks import MachineClocks
 from aitrapp_site.home import current_picture
 from aitrapp_site.web_clocks import WebClocks
 from oco.models import Flatten, OcoGroup
@@ -106,8 +107,7 @@ def unknowns(account: Account) -> list[str]:
 
 
 def _unled(account: Account) -> list[str]:
-    loops = {one["loop"]: one["state"] for one in pictures.loops(account)}
-    exits = loops.get(Loop.EXITS, "not started")
+    exits = pictures.loop_states(account, MachineClocks().machine_now())[Loop.EXITS]
     return [] if exits == "ok" else [f"The exits' loop: {exits}. Until it works, books are not read."]
 
 

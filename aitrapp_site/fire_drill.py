@@ -54,7 +54,7 @@ def why_not(account: Account) -> str:
     place = wiring.place()
     if place.name != environment.EXCHANGE.name:
         return f"Orders go to the {place.name}: a drill is only made at the paper exchange of `make paper`."
-    if {one["loop"]: one["state"] for one in pictures.loops(account)}.get(Loop.EXITS) != "ok":
+    if pictures.loop_states(account, MachineClocks().machine_now())[Loop.EXITS] != "ok":
         return "The exits' loop does not work now: that is no drill any more."
     if not candidates(account):
         return "No position is open whose stop rests at the exchange: there is nothing to lose it from."

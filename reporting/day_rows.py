@@ -5,20 +5,21 @@ two hundred positions have four hundred orders.
 """
 
 import json
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from django.db import connection
 
 from trading.core import order_states
-from trading.core.session import at
 from trading.models import VenueSession
+from trading.sending import NEWEST_COMMANDS
 
 #: so many of the newest closed trades are told one by one
 NEWEST_CLOSED: Final = 4
 
-_DAY: Final = """
+_DAY: Final = (
+    """
 SELECT
  (SELECT jsonb_agg(jsonb_build_array(
      t.id, t.exchange, t.tradingsymbol, t.product, t.strategy, t.side, t.entered_quantity, t.exited_quantity,
@@ -46,9 +47,8 @@ SELECT
  (SELECT jsonb_build_array(
      count(*) FILTER (WHERE c.intent_at > %(second)s),
      count(*) FILTER (WHERE c.intent_at > %(minute)s),
-     count(*))
-    FROM trading_command c JOIN trading_order o ON o.id = c.order_id
-   WHERE o.session_id = %(session)s AND o.trading_date = %(day)s AND c.intent_at >= %(midnight)s),
+     coalesce(max(c.day_number), 0))
+    FROM (NEWEST_COMMANDS) AS c),
  (SELECT jsonb_agg(jsonb_build_array(
      o.id, o.role, o.side, o.exchange, o.tradingsymbol, o.order_type, o.quantity, o.filled_quantity, o.price,
      o.trigger_price, o.status, o.asked_at, s.stop_price) ORDER BY o.asked_at DESC, o.id DESC)
@@ -56,8 +56,9 @@ SELECT
     LEFT JOIN trading_decision d ON d.id = o.decision_id
     LEFT JOIN trading_signal s ON s.id = d.signal_id
    WHERE o.session_id = %(session)s AND o.trading_date = %(day)s AND o.status IN (WORKING))
-""".replace("NEWEST_CLOSED", str(NEWEST_CLOSED)).replace(
-    "WORKING", ", ".join(f"'{word}'" for word in sorted(order_states.IN_FLIGHT | order_states.OPEN))
+""".replace("NEWEST_CLOSED", str(NEWEST_CLOSED))
+    .replace("NEWEST_COMMANDS", NEWEST_COMMANDS)
+    .replace("WORKING", ", ".join(f"'{word}'" for word in sorted(order_states.IN_FLIGHT | order_states.OPEN)))
 )
 
 
@@ -155,7 +156,6 @@ def read(session: VenueSession, trading_date: date, market_now: datetime) -> Day
     asked: dict[str, Any] = {
         "session": session.pk,
         "day": trading_date,
-        "midnight": at(trading_date, time()),
         "second": market_now - timedelta(seconds=1),
         "minute": market_now - timedelta(seconds=60),
     }

@@ -194,8 +194,9 @@ def _history(order: Order, trade: Trade, where: dict[str, object]) -> None:
     OrderEvent.objects.create(
         order=order, at=MORNING, from_status="ACCEPTED", to_status="FILLED", who="watcher", why="in the book"
     )
+    sent = Command.objects.filter(session=order.session).count()
     Command.objects.create(
-        order=order, session=order.session, trading_date=order.trading_date, day_number=order.pk, number=1,
+        order=order, session=order.session, trading_date=order.trading_date, day_number=sent + 1, number=1,
         kind="PLACE", purpose="enter" if order.role == "ENTRY" else "place", fence=7,
         intent_at=MORNING, intent_machine_at=MORNING, outcome="ACCEPTED", latency_ms=12.5,
     )  # fmt: skip

@@ -40,7 +40,7 @@ class BudgetSpent(Exception):
 
 #: part of a statement: more than any minute may hold. So many rows at most, whatever the planner knows of their times.
 NEWEST_COMMANDS: Final = """
-    SELECT purpose, intent_at, intent_machine_at, outcome_machine_at FROM trading_command
+    SELECT day_number, purpose, intent_at, intent_machine_at, outcome_machine_at FROM trading_command
      WHERE session_id = %(session)s AND trading_date = %(day)s ORDER BY day_number DESC LIMIT 400"""
 # Written out: each command asks it with the account's row locked, and all others wait meanwhile. One line at least.
 _CLAIM: Final = f"""

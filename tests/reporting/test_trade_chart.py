@@ -35,7 +35,8 @@ def keep_three_minutes(chain) -> int:
 
 def commands(chain) -> None:
     """The stop is trailed to 24480 at 10:33, and to 24495 in vain; at 10:35 it becomes a closing order."""
-    common = {"order": chain.stop, "kind": "MODIFY", "fence": 1}
+    books = {"session": chain.session, "trading_date": chain.stop.trading_date}
+    common = {"order": chain.stop, "kind": "MODIFY", "fence": 1, **books}
     for number, minute, purpose, trigger, outcome in (
         (2, 2, "trail", "24480.00", "ACCEPTED"),
         (3, 3, "trail", "24495.00", "REFUSED"),
@@ -43,7 +44,8 @@ def commands(chain) -> None:
     ):
         at = MORNING + timedelta(minutes=minute)
         Command.objects.create(
-            **common, number=number, purpose=purpose, outcome=outcome, intent_at=at, intent_machine_at=at,
+            **common, number=number, day_number=100 + number, purpose=purpose, outcome=outcome,
+            intent_at=at, intent_machine_at=at,
             arguments={"trigger_price": trigger} if trigger else {"price": "24400.00"},
         )  # fmt: skip
 

@@ -211,7 +211,7 @@ def test_the_console_pauses_and_resumes_an_account(chain, operator):
     assert "Entries are paused" in act(operator, "pause", chain).content.decode()
     assert EntriesOff.objects.get().set_by == "operator"
     asked_again = act(operator, "resume", chain).content.decode()
-    assert "nothing was resumed. The exits&#x27; loop: not started." in asked_again
+    assert "nothing was resumed. The exits&#x27; loop: nobody leads." in asked_again
     held = lease.take_or_fail(chain.account.pk, Loop.EXITS, "watcher host:1")
     lease.renew(held, pass_worked=True)
     assert "entries are on" in act(operator, "resume", chain).content.decode()

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 #: written too often, or by the machine from elsewhere: their own events and the logs tell of them
 NOT_WATCHED = {
-    "risk_ruletally",
+    "risk_ruletally", "trading_dayminutes",
     "oco_daystep", "oco_ocogroup", "oco_ocoleg", "risk_auditentry", "trading_command", "trading_decision",
     "trading_fill", "trading_instrument", "trading_lease", "trading_order", "trading_orderevent", "trading_signal",
     "trading_trade", "trading_venuesession",
