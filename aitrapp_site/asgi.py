@@ -17,8 +17,8 @@ from django.urls import path
 # Loads the apps, so it stands before anything that needs them.
 http = get_asgi_application()
 
-from aitrapp_site.home import own_picture
+from aitrapp_site.home import live_picture
 from trading.consumers import ConsoleConsumer
 
-sockets = URLRouter([path("ws/console", ConsoleConsumer.as_asgi(look=own_picture))])
+sockets = URLRouter([path("ws/console", ConsoleConsumer.as_asgi(look=live_picture))])
 application = ProtocolTypeRouter({"http": http, "websocket": AuthMiddlewareStack(sockets)})

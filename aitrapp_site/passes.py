@@ -139,7 +139,8 @@ class StrategyWork(_DayWork):
             if done.entries_sent:
                 bells.ring(bells.EXITS, self.desk.account.pk)
         if frames:
-            self._publisher.offer(self.desk.clocks.market_now(), self.desk.clocks.monotonic_s())
+            clocks = self.desk.clocks
+            self._publisher.offer(clocks.market_now(), clocks.monotonic_s(), clocks.machine_now())
         if frames or has_time:
             self.feed.acknowledge()
 

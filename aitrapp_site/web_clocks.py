@@ -20,13 +20,19 @@ class WebClocks(MachineClocks):
     It needs neither Redis nor a running market, so a flatten can always be asked for.
     """
 
-    def __init__(self, account: Account, ticks: tick_bus.TickSnapshot | None = None) -> None:
-        """`ticks` is the newest snapshot where the caller has one already."""
+    def __init__(
+        self,
+        account: Account,
+        ticks: tick_bus.TickSnapshot | None = None,
+        session: VenueSession | None = None,
+    ) -> None:
+        """`ticks` is the newest snapshot, `session` the newest books, where the caller has them already."""
         self._account = account
         self._ticks = ticks
+        self._session = session
 
     def market_now(self) -> datetime:
-        session = current.newest_session(self._account)
+        session = self._session or current.newest_session(self._account)
         if session is None or session.market in REAL_TIME:
             return super().market_now()
         ticks = self._ticks or tick_bus.read_newest(settings.REDIS_URL)

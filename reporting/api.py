@@ -9,8 +9,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from ninja import Router, Status
 
+from aitrapp_site.clocks import MachineClocks
 from aitrapp_site.home import current_picture
-from reporting import picture
+from reporting import picture, standing
 from reporting.metrics import exposition
 from reporting.schemas import BurninOut, HealthOut, StateOut
 from risk.models import BurninDay
@@ -83,5 +84,6 @@ def _loops() -> dict[str, str]:
         account = current.account_named()
     except current.NoAccount as error:
         return {"account": str(error)}
-    found = {loop["loop"].lower(): loop["state"] for loop in picture.loops(account)}
-    return {name: found.get(name, "nobody leads") for name in ("entries", "exits")}
+    stands = standing.read(account, None, MachineClocks().machine_now())
+    found = picture.loops(stands.leases, stands.read_at)
+    return {loop["loop"].lower(): loop["state"] for loop in found}

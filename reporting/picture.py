@@ -1,145 +1,207 @@
 """What an operator needs to see of an account at one moment, from rows and the newest prices.
 
 One picture for the console, its WebSocket and the REST API, so that they cannot differ. Money and prices are
-Decimal rupees, times aware; whoever sends it writes them down.
+Decimal rupees, times aware; whoever sends it writes them down. It takes seven statements, however much is open.
 """
 
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from itertools import takewhile
 
 from django.db.models import QuerySet
-from django.db.models.functions import Now
 
-from oco.models import Flatten, OcoGroup
-from risk.models import EntriesOff
-from trading import account as books
+from oco.models import Flatten
+from reporting import day_rows, standing
+from reporting.day_rows import DayRows
+from reporting.positions import PAISA, Part, book_of, heat, open_trades, position, quotes_of, without_prices
+from reporting.standing import BurninRow, FlattenRow, LeaseRow, Standing
+from risk import halt
+from risk.limits import Limits, effective
+from risk.live_gate import DAYS_NEEDED
 from trading.account import DayBook
-from trading.core.enums import Side
-from trading.core.money import to_inr
-from trading.core.sizing import OpenRisk, heat_inr
-from trading.core.values import Quote
-from trading.models import Account, Decision, Lease, Signal, Trade, VenueSession
+from trading.core.enums import Loop, Mode, PauseReason
+from trading.core.session import IST, DayTimes, at
+from trading.core.sizing import risk_budget_inr
+from trading.lease import DEFAULT_TTL_S
+from trading.models import Account, Decision, Signal, Trade, VenueSession
 from trading.tick_bus import TickSnapshot
 
-Part = dict[str, Any]
+__all__ = ["Part", "flatten", "heat", "open_trades", "picture", "quotes_of", "unpriced"]
 
 NEWEST_SIGNALS = 12
 #: a loop that led but has not finished a pass for this long is late
 PASS_LATE = timedelta(seconds=20)
-PAISA = Decimal("0.01")
+#: two renewals of a lease were missed: a leader that was killed is seen before its lease runs out
+RENEWED_WITHIN = timedelta(seconds=3.5)
+#: what of the day moves with the prices
+PRICED_OF_DAY = frozenset({"pnl_inr", "open_inr", "is_priced"})
 
 
 def picture(
-    account: Account, session: VenueSession | None, trading_date: date, ticks: TickSnapshot | None
+    account: Account, session: VenueSession | None, market_now: datetime, ticks: TickSnapshot | None
 ) -> Part:
     """Everything, part by part; a part that is equal to the last one need not be sent again."""
-    if session is None:
-        return {**_whose(account, None, trading_date), **_empty(account)}
-    trades = open_trades(session, trading_date)
-    book = books.day_book_of(Trade.objects.filter(session=session, trading_date=trading_date))
+    trading_date = market_now.astimezone(IST).date()
+    stands = standing.read(account, session, market_now)
+    trades = open_trades(session, trading_date) if session else []
+    rows = day_rows.read(session, trading_date, market_now) if session else day_rows.NOTHING
+    found = list(newest_signals(session, trading_date)) if session else []
+    booked = book_of(trades, rows)
+    book = DayBook(
+        realised_inr=sum((net_inr for _, net_inr in rows.closed), Decimal(0)),
+        open_trades=tuple(booked.values()),
+    )
+    limits = limits_in_force(account, stands, trading_date)
     return {
         **_whose(account, session, trading_date),
-        "entries": entries(account),
-        "day": day(session, trading_date, book, trades, ticks),
-        "positions": [position(trade, book, ticks) for trade in trades],
-        "signals": [signal(row) for row in newest_signals(session)],
-        "flatten": flatten(Flatten.objects.filter(account=account, session=session).first()),
-        "loops": loops(account),
+        "entries": entries(stands, market_now),
+        "day": day(book, trades, rows, ticks),
+        "limits": limits_part(limits, stands.limits_version, capital_inr(account, found)),
+        "rate": rate(rows, limits),
+        "positions": [position(trade, booked[trade.pk], ticks) for trade in trades],
+        "orders": [order._asdict() for order in rows.working],
+        "signals": [signal(row) for row in found],
+        "flatten": flatten(stands.flatten),
+        "loops": loops(stands.leases, stands.read_at),
+        "burnin": burnin(stands.burnin),
+        "feed": feed(trading_date, market_now, ticks),
     }
 
 
-def entries(account: Account) -> Part:
-    """Whether entries are on, and every reason why not."""
-    standing = EntriesOff.objects.filter(account=account, lifted_at=None).order_by("set_at", "pk")
-    reasons = [
-        {"reason": row.reason, "why": row.why, "set_by": row.set_by, "set_at": row.set_at} for row in standing
-    ]
-    return {"are_on": not reasons, "off_because": reasons}
+def unpriced(whole: Part) -> Part:
+    """The same picture for a browser that hears every price: its parts change only when rows do."""
+    stable = {name: value for name, value in whole["day"].items() if name not in PRICED_OF_DAY}
+    return {
+        **whole,
+        "day": stable,
+        "positions": without_prices(whole["positions"]),
+        "feed": {"is_expected": whole["feed"]["is_expected"]},
+    }
 
 
-def day(
-    session: VenueSession, trading_date: date, book: DayBook, trades: list[Trade], ticks: TickSnapshot | None
-) -> Part:
+def entries(stands: Standing, market_now: datetime) -> Part:
+    """Whether entries are on, every reason why not, and what protections have locked."""
+    reasons = [row._asdict() for row in stands.off]
+    if halt.stands() and not any(row.reason == PauseReason.FLATTEN for row in stands.off):
+        why = "the file HALT lies in the program's folder; resume takes it away"
+        reasons.append({"reason": PauseReason.FLATTEN.value, "why": why, "set_by": "file", "set_at": None})
+    times, today = DayTimes(), market_now.astimezone(IST).date()
+    opens_at, until = at(today, times.entries_from), at(today, times.entries_until)
+    return {
+        "are_on": not reasons,
+        "off_because": reasons,
+        "locks": [row._asdict() for row in stands.locks],
+        "is_time": opens_at <= market_now < until,
+        "from_at": opens_at,
+        "until_at": until,
+    }
+
+
+def day(book: DayBook, trades: list[Trade], rows: DayRows, ticks: TickSnapshot | None) -> Part:
     """The day's result and what is at risk now. `is_priced` False: open trades count at their entry price."""
     quote = quotes_of(ticks)
     result = book.result_inr(quote).quantize(PAISA)
-    priced = all(quote(trade.exchange, trade.tradingsymbol) for trade in trades)
-    day_trades = Trade.objects.filter(session=session, trading_date=trading_date)
     return {
         "pnl_inr": result,
         "realised_inr": book.realised_inr,
         "open_inr": result - book.realised_inr,
-        "is_priced": priced,
-        "heat_inr": heat(trades),
-        "trades_closed": day_trades.exclude(closed_at=None).count(),
+        "is_priced": all(quote(trade.exchange, trade.tradingsymbol) for trade in trades),
+        "heat_inr": heat(trades, rows.working),
+        "trades_closed": len(rows.closed),
         "positions_open": len(trades),
+        "curve": curve(rows.closed),
+        "newest_closed": [trade._asdict() for trade in rows.newest_closed],
     }
 
 
-def open_trades(session: VenueSession, trading_date: date) -> list[Trade]:
-    """Trades that hold something, oldest first, their groups fetched."""
-    rows = Trade.objects.filter(session=session, trading_date=trading_date, closed_at=None)
-    return list(rows.prefetch_related("groups").order_by("opened_at", "pk"))
+def curve(closed: Iterable[tuple[datetime, Decimal]]) -> list[tuple[datetime, Decimal]]:
+    """(closed at, realised so far) after the last close of each minute in which a trade closed."""
+    points: dict[datetime, tuple[datetime, Decimal]] = {}
+    total = Decimal(0)
+    for closed_at, net_inr in closed:
+        total += net_inr
+        points[closed_at.replace(second=0, microsecond=0)] = (closed_at, total)
+    return list(points.values())
 
 
-def heat(trades: list[Trade]) -> Decimal:
-    """Rupees lost if the stop of every open group fills at its trigger."""
-    return heat_inr(
-        OpenRisk(
-            side=Side(trade.side),
-            quantity=group.entered_quantity - group.exited_quantity,
-            entry_price=_average(trade),
-            stop_price=group.stop_price,
-        )
-        for trade in trades
-        for group in trade.groups.all()
-        if group.closed_at is None
-    ).quantize(PAISA)
+def limits_in_force(account: Account, stands: Standing, trading_date: date) -> Limits:
+    """The limits of this day: on the first LIVE day the stricter of each and its cap."""
+    first_live_day = account.mode == Mode.LIVE and account.live_since == trading_date
+    return effective(stands.limits, is_first_live_day=first_live_day)
 
 
-def position(trade: Trade, book: DayBook, ticks: TickSnapshot | None) -> Part:
-    """One open trade with its live price. `quantity` is signed; P&L is after the charges so far."""
-    price_paise = ticks.price_paise(trade.exchange, trade.tradingsymbol) if ticks else None
-    mine = [one for one in book.open_trades if _is_of(one.exchange, one.tradingsymbol, trade)]
-    only = DayBook(realised_inr=Decimal(0), open_trades=tuple(mine))
-    held = trade.entered_quantity - trade.exited_quantity
+def capital_inr(account: Account, newest: Iterable[Signal]) -> Decimal | None:
+    """What percentages are of: the paper setting, or in LIVE what the newest decision was made with.
+
+    Only the broker knows the LIVE capital, and a page asks no broker; None before the day's first decision.
+    """
+    if account.mode == Mode.PAPER:
+        return Decimal(account.paper_capital_inr)
+    decided = (decision for row in newest if (decision := _decision_of(row)) is not None)
+    return next((decision.capital_inr for decision in decided), None)
+
+
+def limits_part(limits: Limits, version: int, capital: Decimal | None) -> Part:
+    """What the gauges end at. Rupees are None where the capital is not known."""
     return {
-        "trade": trade.pk,
-        "exchange": trade.exchange,
-        "tradingsymbol": trade.tradingsymbol,
-        "product": trade.product,
-        "strategy": trade.strategy,
-        "quantity": held * Side(trade.side).sign,
-        "average_price": _average(trade).quantize(PAISA),
-        "last_price": to_inr(price_paise) if price_paise else None,
-        "pnl_inr": only.result_inr(quotes_of(ticks)).quantize(PAISA) if price_paise else None,
-        "opened_at": trade.opened_at,
-        "groups": [group(row) for row in sorted(trade.groups.all(), key=lambda row: row.number)],
+        "version": version,
+        "capital_inr": capital,
+        "heat_inr": _share(capital, limits.heat_pct),
+        "daily_loss_inr": _share(capital, limits.daily_loss_pct),
+        "open_positions": limits.open_positions,
+        "trades_per_day": limits.trades_per_day,
     }
 
 
-def group(row: OcoGroup) -> Part:
-    """One protected quantity."""
+def rate(rows: DayRows, limits: Limits) -> Part:
+    """Orders sent, and how many may be: in the last second, the last minute and the day."""
     return {
-        "number": row.number,
-        "state": row.state,
-        "quantity": row.entered_quantity - row.exited_quantity,
-        "stop_price": row.stop_price,
-        "target_price": row.target_price,
-        "unprotected_since": row.unprotected_since,
-        "close_reason": row.close_reason,
-        "problem": row.problem,
+        "last_s": rows.orders_last_s,
+        "last_min": rows.orders_last_min,
+        "today": rows.orders_today,
+        "per_s": limits.orders_per_s,
+        "per_min": limits.orders_per_min,
+        "per_day": limits.orders_per_day,
     }
 
 
-def newest_signals(session: VenueSession) -> QuerySet[Signal]:
-    return Signal.objects.filter(session=session).select_related("decision")[:NEWEST_SIGNALS]
+def burnin(newest: list[BurninRow]) -> Part:
+    """How many of the days that the LIVE gate needs have passed in a row, on live prices and with the same code.
+
+    The gate asks besides that this code and these limits are still those of now.
+    """
+    good = [row for row in takewhile(lambda row: row.passed, newest) if row.evidence == newest[0].evidence]
+    return {
+        "passed": len(good),
+        "needed": DAYS_NEEDED,
+        "days": [{"trading_date": row.trading_date, "passed": row.passed} for row in newest],
+    }
+
+
+def feed(trading_date: date, market_now: datetime, ticks: TickSnapshot | None) -> Part:
+    """The newest prices: of which market time, published when by the machine's clock, how old the newest tick is.
+
+    `is_expected`: the market is open, so prices that do not come are missing.
+    """
+    times = DayTimes()
+    ages_ms = [age_ms for *_, age_ms in ticks.rows.values() if age_ms >= 0] if ticks else []
+    return {
+        "ticks_at": ticks.at if ticks else None,
+        "sent_at": ticks.sent_at if ticks else None,
+        "age_ms": min(ages_ms, default=None),
+        "is_expected": at(trading_date, times.opens) <= market_now < at(trading_date, times.closes),
+    }
+
+
+def newest_signals(session: VenueSession, trading_date: date) -> QuerySet[Signal]:
+    day_signals = Signal.objects.filter(session=session, trading_date=trading_date)
+    return day_signals.select_related("decision")[:NEWEST_SIGNALS]
 
 
 def signal(row: Signal) -> Part:
     """A signal and its answer; `why_not` holds every reason of a refusal."""
-    decision: Decision | None = getattr(row, "decision", None)
+    decision = _decision_of(row)
     answer = "undecided" if decision is None else "approved" if decision.approved else "refused"
     return {
         "id": row.pk,
@@ -160,52 +222,48 @@ def signal(row: Signal) -> Part:
     }
 
 
-def flatten(row: Flatten | None) -> Part | None:
+def flatten(row: Flatten | FlattenRow | None) -> Part | None:
     """The newest run of the kill switch: a request, or a verdict once `finished_at` stands."""
-    if row is None:
-        return None
-    return {
-        "id": row.pk,
-        "state": row.state,
-        "reason": row.reason,
-        "asked_by": row.asked_by,
-        "tradingsymbols": row.tradingsymbols,
-        "asked_at": row.asked_at,
-        "finished_at": row.finished_at,
-        "positions_at_start": row.positions_at_start,
-        "took_ms": row.took_ms,
-        "verdict": row.verdict,
-    }
+    return {name: getattr(row, name) for name in FlattenRow._fields} if row else None
 
 
-def loops(account: Account) -> list[Part]:
-    """Who leads, and whether its passes work. Times are the database's."""
-    rows = Lease.objects.filter(account=account).annotate(now=Now()).order_by("loop")
-    return [_loop(row, row.now) for row in rows]
+def loops(leases: Iterable[LeaseRow], now: datetime) -> list[Part]:
+    """Who leads each loop, and whether its passes work. Times are the database's.
+
+    `since` is from when on nothing was done, where the state is not ok; None where nobody ever led.
+    """
+    by_loop = {row.loop: row for row in leases}
+    return [
+        _loop(by_loop.get(loop.value) or LeaseRow(loop.value, "", 0, None, None), now)
+        for loop in sorted(Loop)
+    ]
 
 
-def _loop(row: Lease, now: datetime) -> Part:
-    leads = row.expires_at is not None and row.expires_at >= now
-    late = row.pass_at is None or now - row.pass_at > PASS_LATE
+def _loop(row: LeaseRow, now: datetime) -> Part:
+    state, since = "ok", None
+    renewed_at = row.expires_at - timedelta(seconds=DEFAULT_TTL_S) if row.expires_at else None
+    if row.expires_at is None or row.expires_at < now:
+        state, since = "nobody leads", renewed_at or row.pass_at
+    elif renewed_at is not None and now - renewed_at > RENEWED_WITHIN:
+        state, since = "silent", renewed_at
+    elif row.pass_at is None or now - row.pass_at > PASS_LATE:
+        state, since = "late", row.pass_at
     return {
         "loop": row.loop,
-        "state": "nobody leads" if not leads else "late" if late else "ok",
-        "holder": row.holder if leads else "",
+        "state": state,
+        "since": since,
+        "holder": row.holder if state != "nobody leads" else "",
         "fence": row.fence,
         "pass_at": row.pass_at,
     }
 
 
-def quotes_of(ticks: TickSnapshot | None) -> books.Quotes:
-    """A snapshot as the quotes that a day book is priced with."""
+def _decision_of(row: Signal) -> Decision | None:
+    return getattr(row, "decision", None)
 
-    def quote(exchange: str, tradingsymbol: str) -> Quote | None:
-        price_paise = ticks.price_paise(exchange, tradingsymbol) if ticks else None
-        if price_paise is None:
-            return None
-        return Quote(last_price_paise=price_paise, bid_paise=0, ask_paise=0, exchange_time=None)
 
-    return quote
+def _share(capital: Decimal | None, per_cent: Decimal) -> Decimal | None:
+    return None if capital is None else risk_budget_inr(capital, per_cent).quantize(PAISA)
 
 
 def _whose(account: Account, session: VenueSession | None, trading_date: date) -> Part:
@@ -216,28 +274,3 @@ def _whose(account: Account, session: VenueSession | None, trading_date: date) -
         "venue_session": session.key if session else None,
         "market": session.market if session else None,
     }
-
-
-def _empty(account: Account) -> Part:
-    nothing = {
-        "pnl_inr": Decimal(0),
-        "realised_inr": Decimal(0),
-        "open_inr": Decimal(0),
-        "heat_inr": Decimal(0),
-    }
-    return {
-        "entries": entries(account),
-        "day": {**nothing, "is_priced": True, "trades_closed": 0, "positions_open": 0},
-        "positions": [],
-        "signals": [],
-        "flatten": None,
-        "loops": loops(account),
-    }
-
-
-def _average(trade: Trade) -> Decimal:
-    return trade.entry_value_inr / trade.entered_quantity if trade.entered_quantity else Decimal(0)
-
-
-def _is_of(exchange: str, tradingsymbol: str, trade: Trade) -> bool:
-    return (exchange, tradingsymbol) == (trade.exchange, trade.tradingsymbol)

@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import fields
 from datetime import date, datetime
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
-from django.db.models import Max, Prefetch, QuerySet
+from django.db import connection
+from django.db.models import Prefetch, QuerySet
 
 from oco.models import DayStep, Flatten, OcoGroup
 from reporting.facts import (
@@ -39,7 +40,7 @@ from trading.core.enums import (
 )
 from trading.core.values import FillReport, OrderReport, PositionReport
 from trading.market import instruments
-from trading.models import Account, Decision, Fill, Order, OrderEvent, Signal, Trade, VenueSession
+from trading.models import Account, Decision, Fill, Order, Signal, Trade, VenueSession
 
 SQUARE_OFF_STEP = "square_off"
 
@@ -96,14 +97,23 @@ def read_books(broker: BookReader) -> BrokerBooks:
     )
 
 
+# Each by an index: the page that shows the day asks it whenever Redis is away.
+_LAST_MOMENT: Final = """
+SELECT greatest(
+ (SELECT max(at) FROM (SELECT e.at FROM trading_orderevent e JOIN trading_order o ON o.id = e.order_id
+   WHERE o.session_id = %(session)s ORDER BY e.id DESC LIMIT 100) AS newest),
+ (SELECT max(seen_at) FROM trading_signal WHERE session_id = %(session)s AND trading_date = (
+         SELECT max(trading_date) FROM trading_signal WHERE session_id = %(session)s)),
+ (SELECT max(done_at) FROM oco_daystep WHERE session_id = %(session)s))
+"""
+
+
 def last_moment(session: VenueSession) -> datetime:
     """The newest market time that the session's rows know."""
-    moments = (
-        OrderEvent.objects.filter(order__session=session).aggregate(at=Max("at"))["at"],
-        Signal.objects.filter(session=session).aggregate(at=Max("seen_at"))["at"],
-        DayStep.objects.filter(session=session).aggregate(at=Max("done_at"))["at"],
-    )
-    return max((at for at in moments if at is not None), default=session.started_at)
+    with connection.cursor() as cursor:
+        cursor.execute(_LAST_MOMENT, {"session": session.pk})
+        newest: datetime | None = cursor.fetchone()[0]
+    return newest or session.started_at
 
 
 def _orders(day: dict[str, Any]) -> QuerySet[Order]:

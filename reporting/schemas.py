@@ -11,12 +11,20 @@ class OffBecauseOut(Schema):
     reason: str
     why: str
     set_by: str
-    set_at: datetime
+    set_at: datetime | None
+
+
+class EntriesLockOut(Schema):
+    protection: str
+    tradingsymbol: str
+    why: str
+    until: datetime | None
 
 
 class EntriesOut(Schema):
     are_on: bool
     off_because: list[OffBecauseOut]
+    locks: list[EntriesLockOut]
 
 
 class DayOut(Schema):
@@ -29,9 +37,32 @@ class DayOut(Schema):
     positions_open: int
 
 
+class LimitsInForceOut(Schema):
+    """Rupees are null where the capital of a LIVE day is not known yet."""
+
+    version: int
+    capital_inr: Decimal | None
+    heat_inr: Decimal | None
+    daily_loss_inr: Decimal | None
+    open_positions: int
+    trades_per_day: int
+
+
+class RateOut(Schema):
+    """Orders sent in the last second, the last minute and the day, and how many may be."""
+
+    last_s: int
+    last_min: int
+    today: int
+    per_s: int
+    per_min: int
+    per_day: int
+
+
 class LoopOut(Schema):
     loop: str
     state: str
+    since: datetime | None
     holder: str
     fence: int
     pass_at: datetime | None
@@ -71,6 +102,8 @@ class PositionOut(Schema):
     average_price: Decimal
     last_price: Decimal | None
     pnl_inr: Decimal | None
+    risk_inr: Decimal
+    r_multiple: Decimal | None
     opened_at: datetime
     groups: list[GroupOut]
 
@@ -85,6 +118,8 @@ class StateOut(Schema):
     machine_time: datetime
     entries: EntriesOut
     day: DayOut
+    limits: LimitsInForceOut
+    rate: RateOut
     loops: list[LoopOut]
     flatten: FlattenOut | None
 

@@ -37,12 +37,15 @@ Row = tuple[int, int, int, int]
 class TickSnapshot:
     """The newest prices. `at` is market time; `rows` maps "NFO:NIFTY26NOVFUT" to its row.
 
+    `sent_at` is the machine time of the publishing process: a market that runs at another speed, or has stopped,
+    does not tell how long ago it spoke.
     `lost` counts by kind what came and was not used, or not recorded, since the publishing process began its day.
     """
 
     at: datetime
     rows: dict[str, Row]
     lost: dict[str, int] = field(default_factory=dict)
+    sent_at: datetime | None = None
 
     def price_paise(self, exchange: str, tradingsymbol: str) -> int | None:
         """The last price, None where there is none."""
@@ -53,9 +56,11 @@ class TickSnapshot:
 def encode(snapshot: TickSnapshot) -> bytes:
     """One message of the channel.
 
-    {"t": market time, "q": {symbol: [last, bid, ask, age_ms]}, "lost": {kind: count}}
+    {"t": market time, "m": machine time, "q": {symbol: [last, bid, ask, age_ms]}, "lost": {kind: count}}
     """
-    message = {"t": snapshot.at.isoformat(), "q": snapshot.rows, "lost": snapshot.lost}
+    message: dict[str, object] = {"t": snapshot.at.isoformat(), "q": snapshot.rows, "lost": snapshot.lost}
+    if snapshot.sent_at is not None:
+        message["m"] = snapshot.sent_at.isoformat()
     return json.dumps(message, separators=(",", ":")).encode()
 
 
@@ -65,10 +70,11 @@ def decode(message: bytes) -> TickSnapshot:
         data = json.loads(message)
         rows = {str(name): _row(row) for name, row in data["q"].items()}
         at = datetime.fromisoformat(data["t"])
+        sent_at = datetime.fromisoformat(data["m"]) if data.get("m") else None
         lost = {str(kind): int(count) for kind, count in data.get("lost", {}).items()}
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"no snapshot of ticks: {error!r}") from error
-    return TickSnapshot(at=at, rows=rows, lost=lost)
+    return TickSnapshot(at=at, rows=rows, lost=lost, sent_at=sent_at)
 
 
 def _row(row: Sequence[int]) -> Row:
@@ -120,12 +126,12 @@ class TickPublisher:
         self._thread = threading.Thread(target=self._send_until_stopped, name="tick-bus", daemon=True)
         self._thread.start()
 
-    def offer(self, market_now: datetime, monotonic_s: float) -> bool:
+    def offer(self, market_now: datetime, monotonic_s: float, machine_now: datetime | None = None) -> bool:
         """Call after each frame. Takes a snapshot at most every 100 ms; a slow Redis sees only the newest."""
         if monotonic_s - self._offered_s < EVERY_S:
             return False
         self._offered_s = monotonic_s
-        self._waiting = self._snapshot(market_now)
+        self._waiting = self._snapshot(market_now, machine_now)
         self._wake.set()
         return True
 
@@ -136,7 +142,7 @@ class TickPublisher:
         self._thread.join(timeout=2 * TIMEOUT_S)
         self._redis.close()
 
-    def _snapshot(self, now: datetime) -> TickSnapshot:
+    def _snapshot(self, now: datetime, machine_now: datetime | None) -> TickSnapshot:
         market, slots = self._market, self._slots
         seen_s = market.last_exchange_time_s[slots]
         ages_ms = np.where(seen_s > 0, np.maximum(int(now.timestamp() * 1000) - 1000 * seen_s, 0), -1)
@@ -147,7 +153,8 @@ class TickPublisher:
             ages_ms.tolist(),
         )
         rows = dict(zip(self._names, zip(*columns, strict=True), strict=True))
-        return TickSnapshot(at=now, rows=rows, lost={**self._lost(), **market.dropped})
+        lost = {**self._lost(), **market.dropped}
+        return TickSnapshot(at=now, rows=rows, lost=lost, sent_at=machine_now)
 
     def _send_until_stopped(self) -> None:
         is_well = True

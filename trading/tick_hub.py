@@ -69,7 +69,8 @@ class TickHub:
         self._clients.add(mailbox)
         if not self._tasks:
             self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._look_again())]
-        mailbox.put(rows=self._newest.rows if self._newest else {}, parts=dict(self._parts))
+        if self._newest or self._parts:
+            mailbox.put(rows=self._newest.rows if self._newest else {}, parts=self._known())
         return mailbox
 
     async def leave(self, mailbox: Mailbox) -> None:
@@ -113,7 +114,7 @@ class TickHub:
         known = self._newest.rows if self._newest else {}
         changed = {name: row for name, row in snapshot.rows.items() if known.get(name) != row}
         self._newest = snapshot
-        self._tell(rows=changed, parts={"ticks_at": snapshot.at})
+        self._tell(rows=changed, parts={"ticks_at": snapshot.at, "sent_at": snapshot.sent_at})
 
     async def _look_again(self) -> None:
         while True:
@@ -132,7 +133,16 @@ class TickHub:
             problem = "The database does not answer: what you see is old."
         except current.NoAccount as error:
             problem = str(error)
+        except Exception as error:
+            # Without this the prices would go on moving over rows that nobody reads any more.
+            log.exception("the console's picture cannot be made")
+            problem = f"The picture cannot be made: {type(error).__name__}. What you see is old; see the log."
         return {**self._parts, "problem": problem}
+
+    def _known(self) -> Part:
+        newest = self._newest
+        prices = {"ticks_at": newest.at, "sent_at": newest.sent_at} if newest else {}
+        return {**self._parts, **prices}
 
     def _tell(self, *, rows: dict[str, Row] | None = None, parts: Part | None = None) -> None:
         for mailbox in self._clients:

@@ -7,8 +7,10 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from urllib.error import URLError
 from urllib.parse import quote
@@ -70,22 +72,25 @@ def free_port() -> int:
 
 
 @contextmanager
-def moving_market() -> Iterator[None]:
-    """Ten times a second the price is another one."""
-    stop = threading.Event()
+def moving_market() -> Iterator[threading.Event]:
+    """Ten times a second the price is another one, but while the event that is handed out is set."""
+    stop, still = threading.Event(), threading.Event()
 
     def move() -> None:
         with redis.Redis.from_url(settings.REDIS_URL) as client:
             count = 0
             while not stop.wait(0.1):
+                if still.is_set():
+                    continue
                 count += 1
-                ticks = snapshot(2_452_005 + 10 * (count % 50), at=MORNING + timedelta(seconds=count))
+                price = snapshot(2_452_005 + 10 * (count % 50), at=MORNING + timedelta(seconds=count))
+                ticks = replace(price, sent_at=timezone.now())
                 client.set(tick_bus.NEWEST_KEY, tick_bus.encode(ticks))
                 client.publish(tick_bus.CHANNEL, tick_bus.encode(ticks))
             client.delete(tick_bus.NEWEST_KEY)
 
     with _thread(move, stop):
-        yield
+        yield still
 
 
 @contextmanager
@@ -114,3 +119,14 @@ def _thread(work, stop: threading.Event) -> Iterator[None]:
     finally:
         stop.set()
         thread.join()
+
+
+def in_a_thread(work: Callable[[], None]) -> None:
+    """Change rows from a test whose own thread is Playwright's: Django refuses there."""
+
+    def run() -> None:
+        work()
+        connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(run).result()

@@ -23,7 +23,7 @@ def test_the_state_says_mode_entries_result_and_time(client):
     assert (state["account"], state["mode"], state["market"]) == ("paper-1", "PAPER", "synthetic")
     assert state["market_time"] == "2026-11-23T10:31:05.123+05:30"
     assert state["trading_date"] == "2026-11-23"
-    assert state["entries"] == {"are_on": True, "off_because": []}
+    assert state["entries"] == {"are_on": True, "off_because": [], "locks": []}
     assert (state["day"]["pnl_inr"], state["day"]["heat_inr"]) == ("1397.80", "3753.75")
 
 

@@ -26,6 +26,15 @@ class Segment(StrEnum):
     OPTIONS = "OPTIONS"
 
 
+#: by Kite's instrument_type
+SEGMENTS: Mapping[str, Segment] = {
+    "EQ": Segment.SHARES_INTRADAY,
+    "FUT": Segment.FUTURES,
+    "CE": Segment.OPTIONS,
+    "PE": Segment.OPTIONS,
+}
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rates:
     """Rates of one segment; `_pct` is per cent of the traded value (an option's premium)."""
@@ -92,18 +101,12 @@ TABLES: tuple[ChargeTable, ...] = (
 
 def segment_of(spec: InstrumentSpec) -> Segment:
     """Raises ValueError for an instrument type that has no row in the tables."""
-    segments = {
-        "EQ": Segment.SHARES_INTRADAY,
-        "FUT": Segment.FUTURES,
-        "CE": Segment.OPTIONS,
-        "PE": Segment.OPTIONS,
-    }
-    if spec.instrument_type not in segments:
+    if spec.instrument_type not in SEGMENTS:
         raise ValueError(
             f"{spec.exchange}:{spec.tradingsymbol} is of type {spec.instrument_type!r}; "
-            f"charges are known for {', '.join(segments)}"
+            f"charges are known for {', '.join(SEGMENTS)}"
         )
-    return segments[spec.instrument_type]
+    return SEGMENTS[spec.instrument_type]
 
 
 def table_on(trade_date: date) -> ChargeTable:
