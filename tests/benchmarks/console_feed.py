@@ -8,7 +8,7 @@ frame's prices are its number, by which a listener knows when it was due: BEGAN_
 """
 
 import sys
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from threading import Event
 from time import monotonic, time
 
@@ -37,7 +37,7 @@ def main(instruments: int, began_s: float) -> None:
         _pause.wait(max(began_s + number * PACE_S - time(), 0))
         frame = frame_of(tokens, number)
         market.apply(frame)
-        publisher.offer(frame.received_at, monotonic())
+        publisher.offer(frame.received_at, monotonic(), datetime.now(UTC))
 
 
 def frame_of(tokens: np.ndarray, number: int) -> TickFrame:
