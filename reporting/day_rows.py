@@ -1,4 +1,4 @@
-"""What a day's rows say of its money and its orders: closed trades, executions, order rate, working orders.
+"""What a day's rows say of its money and its orders: open and closed trades, order rate, working orders.
 
 One statement, so that an order that fills between two readings is not missed by both. It reads values, not models:
 two hundred positions have four hundred orders.
@@ -20,14 +20,19 @@ NEWEST_CLOSED: Final = 4
 
 _DAY: Final = """
 SELECT
- (SELECT jsonb_agg(jsonb_build_array(f.trade_id, f.side, f.value_inr))
-    FROM (SELECT f.trade_id, f.broker_order_id, f.side, sum(f.quantity * f.price) AS value_inr
-            FROM trading_fill f JOIN trading_trade t ON t.id = f.trade_id
-           WHERE t.session_id = %(session)s AND t.trading_date = %(day)s AND t.closed_at IS NULL
-           GROUP BY f.trade_id, f.broker_order_id, f.side) AS f),
- (SELECT jsonb_agg(jsonb_build_array(t.id, i.instrument_type))
+ (SELECT jsonb_agg(jsonb_build_array(
+     t.id, t.exchange, t.tradingsymbol, t.product, t.strategy, t.side, t.entered_quantity, t.exited_quantity,
+     t.entry_value_inr, t.exit_value_inr, t.risk_inr, d.quantity, i.instrument_type, t.opened_at,
+     (SELECT jsonb_agg(jsonb_build_array(f.side, f.value_inr))
+        FROM (SELECT side, sum(quantity * price) AS value_inr FROM trading_fill
+               WHERE trade_id = t.id GROUP BY broker_order_id, side) AS f),
+     (SELECT jsonb_agg(jsonb_build_array(
+         g.number, g.state, g.entered_quantity - g.exited_quantity, g.stop_price, g.target_price, g.close_reason,
+         g.problem, g.closed_at IS NULL, g.unprotected_since) ORDER BY g.number)
+        FROM oco_ocogroup g WHERE g.trade_id = t.id)) ORDER BY t.opened_at, t.id)
     FROM trading_trade t
-    JOIN trading_instrument i ON i.exchange = t.exchange AND i.tradingsymbol = t.tradingsymbol
+    JOIN trading_decision d ON d.id = t.decision_id
+    LEFT JOIN trading_instrument i ON i.exchange = t.exchange AND i.tradingsymbol = t.tradingsymbol
    WHERE t.session_id = %(session)s AND t.trading_date = %(day)s AND t.closed_at IS NULL),
  (SELECT jsonb_agg(jsonb_build_array(closed_at, net_inr) ORDER BY closed_at, id)
     FROM trading_trade
@@ -54,6 +59,46 @@ SELECT
 """.replace("NEWEST_CLOSED", str(NEWEST_CLOSED)).replace(
     "WORKING", ", ".join(f"'{word}'" for word in sorted(order_states.IN_FLIGHT | order_states.OPEN))
 )
+
+
+class GroupRow(NamedTuple):
+    """One protected quantity of an open trade."""
+
+    number: int
+    state: str
+    quantity: int
+    stop_price: Decimal
+    target_price: Decimal
+    close_reason: str
+    problem: str
+    is_open: bool
+    unprotected_since: datetime | None
+
+
+class OpenTradeRow(NamedTuple):
+    """A trade that holds something. `planned` is its decision's quantity, no instrument type: in no day's file."""
+
+    trade: int
+    exchange: str
+    tradingsymbol: str
+    product: str
+    strategy: str
+    side: str
+    entered: int
+    exited: int
+    entry_value_inr: Decimal
+    exit_value_inr: Decimal
+    risk_inr: Decimal
+    planned: int
+    instrument_type: str | None
+    opened_at: datetime
+    #: (side, rupees executed) by order
+    executed: list[tuple[str, Decimal]]
+    groups: list[GroupRow]
+
+    @property
+    def average_price(self) -> Decimal:
+        return self.entry_value_inr / self.entered if self.entered else Decimal(0)
 
 
 class ClosedTrade(NamedTuple):
@@ -89,10 +134,8 @@ class WorkingOrder(NamedTuple):
 class DayRows(NamedTuple):
     """What one reading found."""
 
-    #: (side, rupees executed) of each order of an open trade
-    executed: dict[int, list[tuple[str, Decimal]]]
-    #: of each open trade
-    instrument_types: dict[int, str]
+    #: oldest first
+    open_trades: list[OpenTradeRow]
     #: (closed at, net rupees) of every closed trade, in the order of closing
     closed: list[tuple[datetime, Decimal]]
     newest_closed: list[ClosedTrade]
@@ -104,7 +147,7 @@ class DayRows(NamedTuple):
     working: list[WorkingOrder]
 
 
-NOTHING: Final = DayRows({}, {}, [], [], 0, 0, 0, [])
+NOTHING: Final = DayRows([], [], [], 0, 0, 0, [])
 
 
 def read(session: VenueSession, trading_date: date, market_now: datetime) -> DayRows:
@@ -118,13 +161,9 @@ def read(session: VenueSession, trading_date: date, market_now: datetime) -> Day
     }
     with connection.cursor() as cursor:
         cursor.execute(_DAY, asked)
-        executed, types, closed, newest, sent, working = map(_values, cursor.fetchone())
-    by_trade: dict[int, list[tuple[str, Decimal]]] = {}
-    for trade, side, value_inr in executed:
-        by_trade.setdefault(trade, []).append((side, Decimal(value_inr)))
+        open_trades, closed, newest, sent, working = map(_values, cursor.fetchone())
     return DayRows(
-        executed=by_trade,
-        instrument_types=dict(types),
+        open_trades=[_open_trade(row) for row in open_trades],
         closed=[(datetime.fromisoformat(when), net_inr) for when, net_inr in closed],
         newest_closed=[
             ClosedTrade._make([*row, datetime.fromisoformat(when), why or ""]) for *row, when, why in newest
@@ -136,6 +175,21 @@ def read(session: VenueSession, trading_date: date, market_now: datetime) -> Day
             WorkingOrder._make([*row, datetime.fromisoformat(asked_at), stop])
             for *row, asked_at, stop in working
         ],
+    )
+
+
+def _open_trade(row: list[Any]) -> OpenTradeRow:
+    *named, opened_at, executed, groups = row
+    return OpenTradeRow._make(
+        [
+            *named,
+            datetime.fromisoformat(opened_at),
+            [(side, Decimal(value_inr)) for side, value_inr in executed or []],
+            [
+                GroupRow._make([*group, datetime.fromisoformat(since) if since else None])
+                for *group, since in groups or []
+            ],
+        ]
     )
 
 

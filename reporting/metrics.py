@@ -20,14 +20,13 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from oco.models import OcoGroup, OcoLeg
-from reporting import picture, queries
+from reporting import day_rows, positions, queries
 from risk import self_test, state
 from risk.models import RuleTally
-from trading import account as books
 from trading import current, tick_bus
 from trading.core.enums import CommandKind, OrderStatus, PauseReason, RiskReason
 from trading.core.session import IST
-from trading.models import Account, Command, Decision, Lease, Order, Signal, Trade, VenueSession
+from trading.models import Account, Command, Decision, Lease, Order, Signal, VenueSession
 
 DECISION_BUCKETS_MS = (0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 ORDER_BUCKETS_MS = (2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)
@@ -116,14 +115,13 @@ def _retries(session: VenueSession) -> int:
 def _gauges(session: VenueSession) -> Iterator[Metric]:
     ticks = tick_bus.read_newest(settings.REDIS_URL)
     ours = ticks if ticks and ticks.at >= session.started_at else None
-    today = (ours.at if ours else queries.last_moment(session)).astimezone(IST).date()
-    trades = picture.open_trades(session, today)
-    book = books.day_book_of(Trade.objects.filter(session=session, trading_date=today))
-    yield _gauge("positions_open", "Instruments held", len(trades))
+    now = (ours.at if ours else queries.last_moment(session)).astimezone(IST)
+    rows = day_rows.read(session, now.date(), now)
+    yield _gauge("positions_open", "Instruments held", len(rows.open_trades))
     yield _gauge(
-        "portfolio_heat_rupees", "Lost if every stop fills at its trigger", float(picture.heat(trades))
+        "portfolio_heat_rupees", "Lost if every stop fills at its trigger", float(positions.heat(rows))
     )
-    pnl = book.result_inr(picture.quotes_of(ours))
+    pnl = positions.day_book(rows, now.date()).result_inr(positions.quotes_of(ours))
     yield _gauge("daily_pnl_rupees", "Realised and open, charges so far included", float(pnl))
     if ours and ours.rows:
         ages_ms = [age_ms for *_, age_ms in ours.rows.values() if age_ms >= 0]

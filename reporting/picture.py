@@ -1,7 +1,7 @@
 """What an operator needs to see of an account at one moment, from rows and the newest prices.
 
 One picture for the console, its WebSocket and the REST API, so that they cannot differ. Money and prices are
-Decimal rupees, times aware; whoever sends it writes them down. It takes seven statements, however much is open.
+Decimal rupees, times aware; whoever sends it writes them down. It takes three statements, however much is open.
 """
 
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from oco.models import Flatten
 from reporting import day_rows, standing
 from reporting.day_rows import DayRows
-from reporting.positions import PAISA, Part, book_of, heat, open_trades, position, quotes_of, without_prices
+from reporting.positions import PAISA, Part, day_book, heat, position, quotes_of, without_prices
 from reporting.standing import BurninRow, FlattenRow, LeaseRow, Standing
 from risk import halt
 from risk.limits import Limits, effective
@@ -24,10 +24,8 @@ from trading.core.enums import Loop, Mode, PauseReason
 from trading.core.session import IST, DayTimes, at
 from trading.core.sizing import risk_budget_inr
 from trading.lease import DEFAULT_TTL_S
-from trading.models import Account, Decision, Signal, Trade, VenueSession
+from trading.models import Account, Decision, Signal, VenueSession
 from trading.tick_bus import TickSnapshot
-
-__all__ = ["Part", "flatten", "heat", "open_trades", "picture", "quotes_of", "unpriced"]
 
 NEWEST_SIGNALS = 12
 #: a loop that led but has not finished a pass for this long is late
@@ -44,22 +42,18 @@ def picture(
     """Everything, part by part; a part that is equal to the last one need not be sent again."""
     trading_date = market_now.astimezone(IST).date()
     stands = standing.read(account, session, market_now)
-    trades = open_trades(session, trading_date) if session else []
     rows = day_rows.read(session, trading_date, market_now) if session else day_rows.NOTHING
     found = list(newest_signals(session, trading_date)) if session else []
-    booked = book_of(trades, rows)
-    book = DayBook(
-        realised_inr=sum((net_inr for _, net_inr in rows.closed), Decimal(0)),
-        open_trades=tuple(booked.values()),
-    )
+    book = day_book(rows, trading_date)
+    held = zip(rows.open_trades, book.open_trades, strict=True)
     limits = limits_in_force(account, stands, trading_date)
     return {
         **_whose(account, session, trading_date),
         "entries": entries(stands, market_now),
-        "day": day(book, trades, rows, ticks),
+        "day": day(book, rows, ticks),
         "limits": limits_part(limits, stands.limits_version, capital_inr(account, found)),
         "rate": rate(rows, limits),
-        "positions": [position(trade, booked[trade.pk], ticks) for trade in trades],
+        "positions": [position(trade, booked, ticks) for trade, booked in held],
         "orders": [order._asdict() for order in rows.working],
         "signals": [signal(row) for row in found],
         "flatten": flatten(stands.flatten),
@@ -98,7 +92,7 @@ def entries(stands: Standing, market_now: datetime) -> Part:
     }
 
 
-def day(book: DayBook, trades: list[Trade], rows: DayRows, ticks: TickSnapshot | None) -> Part:
+def day(book: DayBook, rows: DayRows, ticks: TickSnapshot | None) -> Part:
     """The day's result and what is at risk now. `is_priced` False: open trades count at their entry price."""
     quote = quotes_of(ticks)
     result = book.result_inr(quote).quantize(PAISA)
@@ -106,10 +100,10 @@ def day(book: DayBook, trades: list[Trade], rows: DayRows, ticks: TickSnapshot |
         "pnl_inr": result,
         "realised_inr": book.realised_inr,
         "open_inr": result - book.realised_inr,
-        "is_priced": all(quote(trade.exchange, trade.tradingsymbol) for trade in trades),
-        "heat_inr": heat(trades, rows.working),
+        "is_priced": all(quote(trade.exchange, trade.tradingsymbol) for trade in rows.open_trades),
+        "heat_inr": heat(rows),
         "trades_closed": len(rows.closed),
-        "positions_open": len(trades),
+        "positions_open": len(rows.open_trades),
         "curve": curve(rows.closed),
         "newest_closed": [trade._asdict() for trade in rows.newest_closed],
     }

@@ -9,8 +9,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from oco.models import OcoGroup
-from reporting.day_rows import DayRows, WorkingOrder
+from reporting.day_rows import DayRows, GroupRow, OpenTradeRow
 from trading import account as books
 from trading.account import DayBook, OpenTrade
 from trading.core import charges
@@ -18,7 +17,6 @@ from trading.core.enums import Exchange, Role, Side
 from trading.core.money import to_inr
 from trading.core.sizing import OpenRisk, heat_inr
 from trading.core.values import Quote
-from trading.models import Trade, VenueSession
 from trading.tick_bus import TickSnapshot
 
 Part = dict[str, Any]
@@ -28,24 +26,18 @@ PAISA = Decimal("0.01")
 PRICED = frozenset({"last_price", "pnl_inr", "r_multiple"})
 
 
-def open_trades(session: VenueSession, trading_date: date) -> list[Trade]:
-    """Trades that hold something, oldest first, their groups and decisions fetched."""
-    rows = Trade.objects.filter(session=session, trading_date=trading_date, closed_at=None)
-    return list(rows.select_related("decision").prefetch_related("groups").order_by("opened_at", "pk"))
-
-
-def heat(trades: list[Trade], working: Iterable[WorkingOrder] = ()) -> Decimal:
-    """Rupees lost if the stop of every open group fills at its trigger, and those of `working` entries too."""
+def heat(rows: DayRows) -> Decimal:
+    """Rupees lost if the stop of every open group fills at its trigger, and those of working entries too."""
     held = (
         OpenRisk(
             side=Side(trade.side),
-            quantity=group.entered_quantity - group.exited_quantity,
-            entry_price=_average(trade),
+            quantity=group.quantity,
+            entry_price=trade.average_price,
             stop_price=group.stop_price,
         )
-        for trade in trades
-        for group in trade.groups.all()
-        if group.closed_at is None
+        for trade in rows.open_trades
+        for group in trade.groups
+        if group.is_open
     )
     waiting = (
         OpenRisk(
@@ -54,18 +46,21 @@ def heat(trades: list[Trade], working: Iterable[WorkingOrder] = ()) -> Decimal:
             entry_price=order.price,
             stop_price=order.stop_price,
         )
-        for order in working
+        for order in rows.working
         if order.role == Role.ENTRY and order.stop_price is not None
     )
     return (heat_inr(held) + heat_inr(waiting)).quantize(PAISA)
 
 
-def book_of(trades: list[Trade], rows: DayRows) -> dict[int, OpenTrade]:
-    """What each open trade has cost so far, by its id."""
-    return {trade.pk: _open_trade(trade, rows) for trade in trades}
+def day_book(rows: DayRows, trading_date: date) -> DayBook:
+    """The day's money; its open trades in the order of the rows."""
+    return DayBook(
+        realised_inr=sum((net_inr for _, net_inr in rows.closed), Decimal(0)),
+        open_trades=tuple(_open_trade(trade, trading_date) for trade in rows.open_trades),
+    )
 
 
-def position(trade: Trade, booked: OpenTrade, ticks: TickSnapshot | None) -> Part:
+def position(trade: OpenTradeRow, booked: OpenTrade, ticks: TickSnapshot | None) -> Part:
     """One open trade with its live price. `quantity` is signed; P&L is after the charges so far.
 
     `booked_inr` + `quantity` × price is the P&L. `r_multiple` is the P&L in initial risks of the trade: what its
@@ -76,13 +71,13 @@ def position(trade: Trade, booked: OpenTrade, ticks: TickSnapshot | None) -> Par
     pnl_inr = alone.result_inr(quotes_of(ticks)).quantize(PAISA) if price_paise else None
     risk_inr = initial_risk_inr(trade)
     return {
-        "trade": trade.pk,
+        "trade": trade.trade,
         "exchange": trade.exchange,
         "tradingsymbol": trade.tradingsymbol,
         "product": trade.product,
         "strategy": trade.strategy,
         "quantity": booked.held,
-        "average_price": _average(trade).quantize(PAISA),
+        "average_price": trade.average_price.quantize(PAISA),
         "last_price": to_inr(price_paise) if price_paise else None,
         "pnl_inr": pnl_inr,
         "booked_inr": (booked.cash_inr - booked.charges_inr).quantize(PAISA),
@@ -90,29 +85,19 @@ def position(trade: Trade, booked: OpenTrade, ticks: TickSnapshot | None) -> Par
         "risk_inr": risk_inr,
         "r_multiple": (pnl_inr / risk_inr).quantize(PAISA) if pnl_inr is not None and risk_inr else None,
         "opened_at": trade.opened_at,
-        "groups": [group(row) for row in sorted(trade.groups.all(), key=lambda row: row.number)],
+        "groups": [group(row) for row in trade.groups],
     }
 
 
-def initial_risk_inr(trade: Trade) -> Decimal:
+def initial_risk_inr(trade: OpenTradeRow) -> Decimal:
     """What the decision risked, in the proportion that its entry was filled; 0 where that is not known."""
-    planned = trade.decision.quantity
-    filled = min(trade.entered_quantity, planned)
-    return (trade.risk_inr * filled / planned).quantize(PAISA) if planned else Decimal(0)
+    filled = min(trade.entered, trade.planned)
+    return (trade.risk_inr * filled / trade.planned).quantize(PAISA) if trade.planned else Decimal(0)
 
 
-def group(row: OcoGroup) -> Part:
+def group(row: GroupRow) -> Part:
     """One protected quantity."""
-    return {
-        "number": row.number,
-        "state": row.state,
-        "quantity": row.entered_quantity - row.exited_quantity,
-        "stop_price": row.stop_price,
-        "target_price": row.target_price,
-        "unprotected_since": row.unprotected_since,
-        "close_reason": row.close_reason,
-        "problem": row.problem,
-    }
+    return {name: value for name, value in row._asdict().items() if name != "is_open"}
 
 
 def quotes_of(ticks: TickSnapshot | None) -> books.Quotes:
@@ -132,32 +117,25 @@ def without_prices(positions: Iterable[Mapping[str, Any]]) -> list[Part]:
     return [{name: value for name, value in one.items() if name not in PRICED} for one in positions]
 
 
-def _open_trade(trade: Trade, rows: DayRows) -> OpenTrade:
+def _open_trade(trade: OpenTradeRow, trading_date: date) -> OpenTrade:
     sign = Side(trade.side).sign
     return OpenTrade(
         exchange=trade.exchange,
         tradingsymbol=trade.tradingsymbol,
-        held=sign * (trade.entered_quantity - trade.exited_quantity),
+        held=sign * (trade.entered - trade.exited),
         cash_inr=sign * (trade.exit_value_inr - trade.entry_value_inr),
-        charges_inr=_charges_inr(trade, rows),
-        entry_price=_average(trade),
+        charges_inr=_charges_inr(trade, trading_date),
+        entry_price=trade.average_price,
     )
 
 
-def _charges_inr(trade: Trade, rows: DayRows) -> Decimal:
+def _charges_inr(trade: OpenTradeRow, trading_date: date) -> Decimal:
     """Charges of what a trade has executed so far, order by order."""
-    executed = rows.executed.get(trade.pk, [])
-    if not executed:
+    if not trade.executed or trade.instrument_type is None:
         return Decimal(0)
-    segment = charges.SEGMENTS[rows.instrument_types[trade.pk]]
+    segment, exchange = charges.SEGMENTS[trade.instrument_type], Exchange(trade.exchange)
     booked = [
-        charges.charges_of_value(
-            segment, Side(side), value_inr, trade_date=trade.trading_date, exchange=Exchange(trade.exchange)
-        )
-        for side, value_inr in executed
+        charges.charges_of_value(segment, Side(side), value_inr, trade_date=trading_date, exchange=exchange)
+        for side, value_inr in trade.executed
     ]
     return charges.sum_charges(booked).total_inr
-
-
-def _average(trade: Trade) -> Decimal:
-    return trade.entry_value_inr / trade.entered_quantity if trade.entered_quantity else Decimal(0)

@@ -222,6 +222,25 @@ def test_while_the_database_is_away_the_browser_is_told_and_keeps_the_prices():
     run(scenario)
 
 
+def test_a_picture_that_cannot_be_made_is_said_and_looked_for_again():
+    failures = [ZeroDivisionError("a bug"), None]
+
+    def failing_once(ticks):
+        error = failures.pop(0) if failures else None
+        if error:
+            raise error
+        return {"mode": "PAPER"}
+
+    async def scenario():
+        async with listening(failing_once) as (_, (one,)):
+            message = await one.reads_until(lambda message: message["parts"].get("problem"))
+            assert message["parts"]["problem"].startswith("The picture cannot be made: ZeroDivisionError.")
+            well = await one.reads_until(lambda message: message["parts"].get("problem") == "")
+            assert well["parts"]["mode"] == "PAPER"
+
+    run(scenario)
+
+
 def test_before_the_first_account_the_browser_is_told_what_to_do():
     def nobody(ticks):
         raise current.NoAccount("There is no account 'paper'.")

@@ -1,22 +1,25 @@
 // The console's home page: the server's picture as it comes, the prices ten times a second, and what is not true any
 // more with the time since when.
 
-import { NOTHING, clock, paiseOf, seconds } from "./format.js";
+import { clock, clockAt, paiseOf, seconds } from "./format.js";
 import { operate } from "./levers.js";
 import {
   ordersTable, positionsTable, put, showBurnin, showClosed, showDay, showEntries, showFlatten, showLogin, showLoops,
   showMode, showRate, signalsTable, ticksTable, worth,
 } from "./parts.js";
 import { listen } from "./socket.js";
-import { serverClock, watch } from "./watch.js";
+import { serverClock, successions, watch } from "./watch.js";
 
 const LIVE_EVERY_MS = 500;
+const OTHER_DAY_MS = 60_000;
 const root = document.getElementById("console");
 const picture = JSON.parse(document.getElementById("first-picture").textContent);
 const ticks = new Map();
 const before = new Map();
 const server = serverClock();
-const seen = { lost: null, rowsAt: 0, problem: "", pricesAt: 0, isExpected: false, loops: picture.loops };
+const seen = {
+  lost: null, rowsAt: 0, problem: "", pricesAt: 0, isExpected: false, loops: picture.loops, succession: "", succeededAt: 0,
+};
 
 const nameOf = (position) => `${position.exchange}:${position.tradingsymbol}`;
 const livePaise = (position) => (ticks.get(nameOf(position)) || [0])[0] || null;
@@ -39,7 +42,9 @@ const marketTime = () => {
 const showTime = () => {
   put("market-time", clock(marketTime()));
   const age = seen.pricesAt ? `prices ${seconds(server.now() - seen.pricesAt)} old` : "no prices";
-  put("prices-at", `${age}, ${picture.ticks_at ? `of ${clock(picture.ticks_at)}` : NOTHING}`);
+  // Where a day is made up, "since when" is told by the other clock.
+  const isOther = Math.abs(Date.parse(marketTime()) - server.now()) > OTHER_DAY_MS;
+  put("prices-at", isOther ? `${age}; the computer's clock says ${clockAt(server.now())}` : age);
 };
 
 // Said aloud by a screen reader, politely: what changed, never a price.
@@ -73,6 +78,8 @@ const SHOW = {
   },
   day: (part) => showClosed(part.newest_closed),
   loops: (part) => {
+    const news = successions(part);
+    if (news.length) Object.assign(seen, { succession: news.join(" "), succeededAt: server.now() });
     seen.loops = part;
     showLoops(part);
   },

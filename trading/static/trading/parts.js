@@ -47,7 +47,8 @@ export const showEntries = ({ are_on, off_because, locks, is_time, from_at, unti
     ...off_because.map((one) => `${one.reason}: ${one.why} (${one.set_by})${one.set_at ? ` since ${clock(one.set_at)}` : ""}`),
     ...locks.map((lock) => `${[lock.protection, lock.tradingsymbol].join(" ").trim()} ${until(lock)}: ${lock.why}`),
   ];
-  if (!is_time) reasons.push(`entries are made from ${clock(from_at).slice(0, 5)} to ${clock(until_at).slice(0, 5)}`);
+  const time = `${clock(from_at).slice(0, 5)} to ${clock(until_at).slice(0, 5)}`;
+  if (!is_time || !reasons.length) reasons.push(`${is_time ? "" : "not at this time: "}entries are made from ${time}`);
   put("entries-why", reasons.join(" · "));
 };
 
@@ -55,8 +56,8 @@ export const showEntries = ({ are_on, off_because, locks, is_time, from_at, unti
 export const showDay = ({ day, limits, trading_date }, pnl, isPriced, marketTime) => {
   const realised = paiseOf(day.realised_inr);
   put("pnl", rupees(pnl), tone(pnl));
-  const unpriced = isPriced ? "" : ", not all at a live price";
-  put("pnl-parts", `realised ${rupees(realised)}, open ${rupees(pnl - realised)}${unpriced}`);
+  const when = isPriced ? `at ${clock(marketTime)}` : "not all at a live price";
+  put("pnl-parts", `realised ${rupees(realised)}, open ${rupees(pnl - realised)}, ${when}`);
   const paise = (text) => (text === null ? null : paiseOf(text));
   const loss = paise(limits.daily_loss_inr);
   const heat = paise(limits.heat_inr);
@@ -67,7 +68,7 @@ export const showDay = ({ day, limits, trading_date }, pnl, isPriced, marketTime
   gauge("held", { value: held, limit: limits.open_positions, text: `${held} of ${limits.open_positions}` });
   gauge("traded", { value: traded, limit: limits.trades_per_day, text: `${traded} of ${limits.trades_per_day}` });
   const span = draw(id("curve"), { day: trading_date, points: day.curve, now: marketTime, pnl, loss });
-  put("curve-text", `low ${rupees(span.low)}, high ${rupees(span.high)}; live at ${clock(marketTime)}`);
+  put("curve-text", `low ${rupees(span.low)}, high ${rupees(span.high)}`);
 };
 export const showClosed = (closed) => {
   const said = closed.map((one) =>
@@ -85,8 +86,8 @@ export const showBurnin = ({ passed, needed, days }) => {
   id("burnin").max = needed;
   id("burnin").value = passed;
   const newest = days.map((day) => `${day.trading_date} ${day.passed ? "passed" : "failed"}`);
-  put("burnin-text", `${passed} of ${needed} days in a row`);
-  put("burnin-days", newest.length ? newest.join(", ") : "days on live prices count; there is none yet");
+  put("burnin-text", `${passed} of ${needed}`);
+  put("burnin-days", newest.length ? newest.join(", ") : "no day on live prices yet; three in a row count");
 };
 
 export const showLogin = (login, now) => {
@@ -111,8 +112,10 @@ export const showFlatten = (run) => {
 
 const protection = (group, now) => {
   if (group.problem) return `${group.number} ${group.state} ${group.quantity}: ${group.problem}`;
+  if (group.state === "CLOSED") return `${group.number} CLOSED ${group.close_reason}`.trim();
   const bare = group.unprotected_since ? `, no stop for ${seconds(now - Date.parse(group.unprotected_since))}` : "";
-  return `${group.number} ${group.state} ${group.close_reason} ${count(group.quantity)}${bare}`.replace(/ +/g, " ");
+  const why = group.close_reason ? ` for ${group.close_reason}` : "";
+  return `${group.number} ${group.state} ${count(group.quantity)}${why}${bare}`;
 };
 
 // `priceOfPaise(position)` is the live price, `now` the server's time in ms.
@@ -123,15 +126,14 @@ export const positionsTable = (priceOfPaise, now) => table(id("positions"), {
     const last = priceOfPaise(one);
     const pnl = last ? worth(one, last) : null;
     const risk = paiseOf(one.risk_inr);
-    const open = one.groups.filter((group) => group.quantity > 0);
-    const isBare = open.some((group) => group.unprotected_since || group.problem);
+    const levels = (name) => ({ lines: one.groups.map((group) => (group.quantity ? priceOf(group[name]) : NOTHING)) });
+    const isBare = one.groups.some((group) => group.quantity && (group.unprotected_since || group.problem));
     return [
       { text: one.tradingsymbol, href: page("trading/trade", one.trade), small: `${one.strategy} ${one.product}` },
       count(one.quantity), priceOf(one.average_price), { text: price(last), kind: "last" },
       { text: rupees(pnl), kind: tone(pnl) },
       { text: multiple(pnl === null || !risk ? null : pnl / risk), kind: tone(pnl) },
-      { lines: open.length ? open.map((group) => priceOf(group.stop_price)) : [NOTHING] },
-      { lines: open.length ? open.map((group) => priceOf(group.target_price)) : [NOTHING] },
+      levels("stop_price"), levels("target_price"),
       { lines: one.groups.map((group) => protection(group, now())), kind: isBare ? "text bad" : "text" },
       clock(one.opened_at),
     ];

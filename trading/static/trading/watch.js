@@ -5,6 +5,7 @@ import { clockAt } from "./format.js";
 
 const ROWS_WITHIN_MS = 3000;
 const LOOK_EVERY_MS = 250;
+const NEWS_FOR_MS = 60_000;
 
 // Milliseconds of the server's clock. The computer that the browser runs on may be minutes off.
 export const serverClock = () => {
@@ -31,7 +32,15 @@ const ofLoop = ({ loop, state, since }) => {
   return `${said}: ${CONSEQUENCE[loop]}.`;
 };
 
-// `seen` is what the page knows: lost, rowsAt, problem, pricesAt, isExpected, loops
+// A leader that died may be followed so soon that nothing was missing: what happened is still said, for a minute.
+const holders = new Map();
+export const successions = (loops) => loops.flatMap(({ loop, holder, fence }) => {
+  const before = holders.get(loop);
+  if (holder) holders.set(loop, { holder, fence });
+  return before && holder && before.fence !== fence ? [`${holder} took over the ${LOOPS[loop]} from ${before.holder}.`] : [];
+});
+
+// `seen` is what the page knows: lost, rowsAt, problem, pricesAt, isExpected, loops, succession and its time succeededAt
 export const watch = (root, seen, clock) => {
   const banner = (name, text) => {
     const element = root.querySelector(`#${name}`);
@@ -57,6 +66,8 @@ export const watch = (root, seen, clock) => {
     const isOld = banner("problem", isLost ? "" : rowsProblem());
     const isQuiet = banner("silent", isLost ? "" : pricesProblem());
     banner("unled", isLost || isOld ? "" : seen.loops.filter((one) => one.state !== "ok").map(ofLoop).join(" "));
+    const isNews = clock.now() - seen.succeededAt < NEWS_FOR_MS;
+    banner("succession", isNews ? `At ${clockAt(seen.succeededAt)} ${seen.succession}` : "");
     root.classList.toggle("stale", isLost);
     root.classList.toggle("rows-old", isOld);
     root.classList.toggle("prices-old", isQuiet);
