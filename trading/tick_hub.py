@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 #: rows are looked at this often while anybody watches
 LOOK_EVERY_S = 0.5
+#: a look that takes longer is waited for aloud
+LATE_S = 1.0
 #: how long a Redis in trouble is let alone
 REST_S = 1.0
 
@@ -118,11 +120,21 @@ class TickHub:
 
     async def _look_again(self) -> None:
         while True:
-            parts = await self._picture()
+            parts = await self._picture_in_time()
             changed = {name: part for name, part in parts.items() if self._parts.get(name, self) != part}
             self._parts = parts
             self._tell(parts=changed)
             await asyncio.sleep(LOOK_EVERY_S)
+
+    async def _picture_in_time(self) -> Part:
+        """The picture. While it is waited for, browsers hear that we are there: it is the rows that are late."""
+        looking = asyncio.ensure_future(self._picture())
+        try:
+            while not (await asyncio.wait({looking}, timeout=LATE_S))[0]:
+                self._tell()
+            return looking.result()
+        finally:
+            looking.cancel()
 
     async def _picture(self) -> Part:
         """The picture, or, while the rows cannot be read, the old one with what is wrong."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -16,7 +17,7 @@ from django.db import OperationalError
 
 from tests.console_rows import MORNING
 from tests.live_prices import NIFTY, snapshot
-from trading import consumers, current, tick_bus
+from trading import consumers, current, tick_bus, tick_hub
 from trading.consumers import ConsoleConsumer
 
 # Channels looks after the database connections of this thread with each message.
@@ -218,6 +219,23 @@ def test_while_the_database_is_away_the_browser_is_told_and_keeps_the_prices():
             assert message["parts"]["problem"] == "The database does not answer: what you see is old."
             await publish(client, snapshot(2_450_000))
             assert (await one.reads_until(has_price(2_450_000)))["n"] >= 1
+
+    run(scenario)
+
+
+def test_while_the_rows_do_not_answer_the_line_is_heard_all_the_same(monkeypatch):
+    monkeypatch.setattr(tick_hub, "LATE_S", 0.01)
+    answers = threading.Event()
+
+    def hanging(ticks):
+        answers.wait(5)
+        return {"mode": "PAPER"}
+
+    async def scenario():
+        async with listening(hanging) as (_, (one,)):
+            assert [(await one.reads())["parts"] for _ in range(3)] == [{}, {}, {}]
+            answers.set()
+            await one.reads_until(lambda message: message["parts"].get("mode") == "PAPER")
 
     run(scenario)
 

@@ -44,7 +44,7 @@ const showTime = () => {
   const age = seen.pricesAt ? `prices ${seconds(server.now() - seen.pricesAt)} old` : "no prices";
   // Where a day is made up, "since when" is told by the other clock.
   const isOther = Math.abs(Date.parse(marketTime()) - server.now()) > OTHER_DAY_MS;
-  put("prices-at", isOther ? `${age}; the computer's clock says ${clockAt(server.now())}` : age);
+  put("prices-at", isOther ? `${age}; machine clock ${clockAt(server.now())}` : age);
 };
 
 // Said aloud by a screen reader, politely: what changed, never a price.

@@ -33,12 +33,15 @@ export const worth = (position, paise) =>
   paise ? paiseOf(position.booked_inr) + position.quantity * paise : paiseOf(position.pnl_at_entry_inr);
 
 export const showMode = (mode, market, account) => {
-  id("console").dataset.mode = mode;
+  // The header and the menu were written for the mode before.
+  if (id("console").dataset.mode !== mode) location.reload();
   put("mode", mode, mode === "LIVE" ? "live" : "calm");
   put("market", mode === "LIVE" ? `real money, ${account}` : `${account}${market ? `, ${market}` : ""}`);
 };
 
-export const showEntries = ({ are_on, off_because, locks, is_time, from_at, until_at }) => {
+export const showEntries = ({ are_on, off_because, locks: every, is_time, from_at, until_at }) => {
+  // A lock that has a newer one of its kind says nothing more.
+  const locks = [...new Map(every.map((lock) => [`${lock.protection} ${lock.tradingsymbol}`, lock])).values()];
   const whole = locks.filter((lock) => !lock.tradingsymbol);
   const isLocked = are_on && whole.length > 0;
   put("entries", isLocked ? "LOCKED" : are_on ? "ON" : "OFF", are_on && !isLocked ? "good" : "bad");
