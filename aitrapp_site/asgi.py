@@ -1,5 +1,6 @@
 """The web process: HTTP through Django, WebSockets through Channels."""
 
+import gc
 import os
 import warnings
 
@@ -12,7 +13,7 @@ warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume sy
 from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.core.asgi import get_asgi_application
-from django.urls import path
+from django.urls import get_resolver, path
 
 # Loads the apps, so it stands before anything that needs them.
 http = get_asgi_application()
@@ -22,3 +23,9 @@ from trading.consumers import ConsoleConsumer
 
 sockets = URLRouter([path("ws/console", ConsoleConsumer.as_asgi(look=live_picture))])
 application = ProtocolTypeRouter({"http": http, "websocket": AuthMiddlewareStack(sockets)})
+
+# Every page's module is read now, and what was read stays to the end. Without this the collector goes through all of
+# it every few requests, which holds the request and every browser up for a tenth of a second.
+assert get_resolver().url_patterns
+gc.collect()
+gc.freeze()

@@ -10,6 +10,7 @@ from aitrapp_site.settings import BASE_DIR
 from aitrapp_site.supervisor import read_procfile
 from tests.aitrapp_site.book_watch import DONE, BookWatch
 from tests.aitrapp_site.paper_process import DAY, PaperProcess, wait_for
+from tests.aitrapp_site.screen_watch import ScreenWatch
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 
@@ -33,6 +34,8 @@ KILLED: list[tuple[str, set[str]]] = [
 #: these protect positions or carry the orders: killing them without a position proves nothing
 NEEDS_POSITIONS = ("watcher", "worker", "exchange", "PostgreSQL")
 LEADS_WITHIN_S = 10
+#: the operator's screen, from the kill on
+SHOWN_WITHIN_S = 6.0
 #: I4 under one fault
 BARE_AT_MOST_S = 30.0
 AT_WORK = "SELECT 1 FROM trading_lease WHERE expires_at >= now() AND pass_at > to_timestamp({since})"
@@ -53,9 +56,9 @@ def test_every_process_of_the_procfile_and_of_the_private_servers_is_killed():
 def test_a_day_in_which_every_process_is_killed_ends_flat_without_a_tag_twice(paper):
     paper.start("--from", BEGIN, "--days", "1", *DAY)
     wait_for(lambda: paper.rows("SELECT 1 FROM oco_ocogroup WHERE state = 'ARMED'"), 40, "an armed group")
-    with BookWatch(paper) as watch:
-        wait_for(lambda: watch.held_now, 5, "a position at the exchange")
-        held = [(name, kill(paper, watch, name, leads)) for name, leads in KILLED]
+    with BookWatch(paper) as watch, ScreenWatch(paper) as screen:
+        wait_for(lambda: watch.held_now and screen.looks, 5, "a position at the exchange, and a screen")
+        held = [(name, kill(paper, watch, screen, name, leads)) for name, leads in KILLED]
         orders, positions = wait_for(lambda: books_after_square_off(paper), 150, "the square-off")
     assert [name for name, count in held if name in NEEDS_POSITIONS and not count] == [], held
     tags = Counter(order["tag"] for order in orders if order["tag"])
@@ -77,8 +80,10 @@ def test_a_day_in_which_every_process_is_killed_ends_flat_without_a_tag_twice(pa
     assert wait_for(lambda: not paper.leftovers(), 10, "nothing left") is True
 
 
-def kill(paper: PaperProcess, watch: BookWatch, name: str, leads: set[str]) -> int:
+def kill(paper: PaperProcess, watch: BookWatch, screen: ScreenWatch, name: str, leads: set[str]) -> int:
     """Kill one process that leads these loops: it comes back, and somebody else leads within ten seconds.
+
+    The operator's screen shows it within six seconds, and by itself that all is well again.
 
     Returns how many positions were open at that moment.
     """
@@ -96,11 +101,28 @@ def kill(paper: PaperProcess, watch: BookWatch, name: str, leads: set[str]) -> i
             f"another leader of {loop} after {name} was killed",
         )
     led_s = time.monotonic() - began_s
+    shown = [shown_after(screen, loop, victim.pid, killed_at) for loop in sorted(leads)]
     wait_for(lambda: (now := paper.processes().get(name)) and now.pid != victim.pid, 20, f"{name} comes back")
     wait_for(lambda: is_at_work(paper, killed_at), 20, f"both loops work again after {name} was killed")
     took_s = time.monotonic() - began_s
     print(f"{name} {sorted(leads)}: led {led_s:.2f} s, at work {took_s:.2f} s, {held} positions open")
+    print(*shown, sep="\n")
     return held
+
+
+def shown_after(screen: ScreenWatch, loop: str, pid: int, killed_at: float) -> str:
+    """When the screen no longer called the dead process a leader, and when another one, and well."""
+    trouble = wait_for(
+        lambda: screen.trouble(loop, pid, killed_at), LEADS_WITHIN_S, f"{loop} in trouble on the screen"
+    )
+    assert trouble.at_s - killed_at <= SHOWN_WITHIN_S, trouble
+    well = wait_for(
+        lambda: screen.recovery(loop, pid, killed_at), LEADS_WITHIN_S, f"{loop} well again on the screen"
+    )
+    return (
+        f"  {loop}: {trouble.state} on the screen after {trouble.at_s - killed_at:.2f} s, "
+        f"{well.holder} well after {well.at_s - killed_at:.2f} s"
+    )
 
 
 def is_led_by_another(paper: PaperProcess, loop: str, pid: int) -> bool:

@@ -100,6 +100,13 @@ def test_at_most_ten_snapshots_are_taken_in_a_second(publisher_of):
     assert taken.count(True) == 10
 
 
+def test_frames_at_a_pace_of_their_own_do_not_make_it_fewer(publisher_of):
+    publisher = publisher_of(market())
+    # Every 60 ms: one snapshot in each tenth of a second, though never exactly a tenth after the last.
+    taken = [publisher.offer(NOW, 100 + 0.06 * number) for number in range(17)]
+    assert taken.count(True) == 10
+
+
 def test_no_more_symbols_are_published_than_a_page_can_show(listener, publisher_of):
     publisher_of(market(300)).offer(NOW, 100.0)
     assert len(json.loads(listener.get_message(timeout=2)["data"])["q"]) == 250
