@@ -23,7 +23,7 @@ _DAY: Final = (
 SELECT
  (SELECT jsonb_agg(jsonb_build_array(
      t.id, t.exchange, t.tradingsymbol, t.product, t.strategy, t.side, t.entered_quantity, t.exited_quantity,
-     t.entry_value_inr, t.exit_value_inr, t.risk_inr, d.quantity, i.instrument_type, t.opened_at,
+     t.entry_value_inr, t.exit_value_inr, t.risk_inr, d.quantity, d.limit_price, i.instrument_type, t.opened_at,
      (SELECT jsonb_agg(jsonb_build_array(f.side, f.value_inr))
         FROM (SELECT side, sum(quantity * price) AS value_inr FROM trading_fill
                WHERE trade_id = t.id GROUP BY broker_order_id, side) AS f),
@@ -77,7 +77,10 @@ class GroupRow(NamedTuple):
 
 
 class OpenTradeRow(NamedTuple):
-    """A trade that holds something. `planned` is its decision's quantity, no instrument type: in no day's file."""
+    """A trade that holds something. `planned` is its decision's quantity, no instrument type: in no day's file.
+
+    Nothing is `entered` while only the order book knows of the execution, which it does first.
+    """
 
     trade: int
     exchange: str
@@ -91,6 +94,7 @@ class OpenTradeRow(NamedTuple):
     exit_value_inr: Decimal
     risk_inr: Decimal
     planned: int
+    limit_price: Decimal | None
     instrument_type: str | None
     opened_at: datetime
     #: (side, rupees executed) by order
@@ -99,7 +103,8 @@ class OpenTradeRow(NamedTuple):
 
     @property
     def average_price(self) -> Decimal:
-        return self.entry_value_inr / self.entered if self.entered else Decimal(0)
+        """Of what was told; until then the price that was asked for at most."""
+        return self.entry_value_inr / self.entered if self.entered else self.limit_price or Decimal(0)
 
 
 class ClosedTrade(NamedTuple):

@@ -19,7 +19,7 @@ from tests.live_prices import snapshot
 from trading import lease
 from trading.core.enums import Loop, PauseReason
 from trading.core.session import IST
-from trading.models import Command, Decision, Instrument, Lease, Signal, Trade, VenueSession
+from trading.models import Command, Decision, Fill, Instrument, Lease, Signal, Trade, VenueSession
 
 pytestmark = pytest.mark.django_db
 
@@ -55,6 +55,18 @@ def test_heat_is_what_the_stops_of_open_groups_would_cost():
     assert seen(chain)["day"]["heat_inr"] == Decimal("3753.75")
     OcoGroup.objects.update(stop_price=Decimal("24510.00"))
     assert seen(chain)["day"]["heat_inr"] == Decimal("0.00")
+
+
+def test_heat_of_what_the_trade_book_has_not_told_is_from_the_price_asked_for():
+    chain = build_open()
+    Fill.objects.all().delete()
+    Trade.objects.update(entered_quantity=0, entry_value_inr=0)
+    Decision.objects.update(limit_price=Decimal("24500.30"))
+    found = seen(chain)
+    # 75 units from 24500.30 to the stop at 24450.
+    assert found["day"]["heat_inr"] == Decimal("3772.50")
+    (position,) = found["positions"]
+    assert (position["quantity"], position["pnl_at_entry_inr"]) == (0, Decimal("0.00"))
 
 
 def test_without_a_live_price_it_says_so_and_shows_none():

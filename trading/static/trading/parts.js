@@ -133,7 +133,7 @@ export const positionsTable = (priceOfPaise, now) => table(id("positions"), {
     const isBare = one.groups.some((group) => group.quantity && (group.unprotected_since || group.problem));
     return [
       { text: one.tradingsymbol, href: page("trading/trade", one.trade), small: `${one.strategy} ${one.product}` },
-      count(one.quantity), priceOf(one.average_price), { text: price(last), kind: "last" },
+      one.quantity ? count(one.quantity) : "not told yet", priceOf(one.average_price), { text: price(last), kind: "last" },
       { text: rupees(pnl), kind: tone(pnl) },
       { text: multiple(pnl === null || !risk ? null : pnl / risk), kind: tone(pnl) },
       levels("stop_price"), levels("target_price"),
