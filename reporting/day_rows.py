@@ -23,7 +23,7 @@ _DAY: Final = (
 SELECT
  (SELECT jsonb_agg(jsonb_build_array(
      t.id, t.exchange, t.tradingsymbol, t.product, t.strategy, t.side, t.entered_quantity, t.exited_quantity,
-     t.entry_value_inr, t.exit_value_inr, t.risk_inr, d.quantity, d.limit_price, i.instrument_type, t.opened_at,
+     t.entry_value_inr, t.exit_value_inr, t.risk_inr, d.quantity, s.entry_price, i.instrument_type, t.opened_at,
      (SELECT jsonb_agg(jsonb_build_array(f.side, f.value_inr))
         FROM (SELECT side, sum(quantity * price) AS value_inr FROM trading_fill
                WHERE trade_id = t.id GROUP BY broker_order_id, side) AS f),
@@ -33,6 +33,7 @@ SELECT
         FROM oco_ocogroup g WHERE g.trade_id = t.id)) ORDER BY t.opened_at, t.id)
     FROM trading_trade t
     JOIN trading_decision d ON d.id = t.decision_id
+    JOIN trading_signal s ON s.id = d.signal_id
     LEFT JOIN trading_instrument i ON i.exchange = t.exchange AND i.tradingsymbol = t.tradingsymbol
    WHERE t.session_id = %(session)s AND t.trading_date = %(day)s AND t.closed_at IS NULL),
  (SELECT jsonb_agg(jsonb_build_array(closed_at, net_inr) ORDER BY closed_at, id)
@@ -94,7 +95,7 @@ class OpenTradeRow(NamedTuple):
     exit_value_inr: Decimal
     risk_inr: Decimal
     planned: int
-    limit_price: Decimal | None
+    signal_price: Decimal
     instrument_type: str | None
     opened_at: datetime
     #: (side, rupees executed) by order
@@ -103,8 +104,8 @@ class OpenTradeRow(NamedTuple):
 
     @property
     def average_price(self) -> Decimal:
-        """Of what was told; until then the price that was asked for at most."""
-        return self.entry_value_inr / self.entered if self.entered else self.limit_price or Decimal(0)
+        """Of its fills; of the signal while the order book shows it filled and no fill has told."""
+        return self.entry_value_inr / self.entered if self.entered else self.signal_price
 
 
 class ClosedTrade(NamedTuple):

@@ -19,7 +19,7 @@ from tests.live_prices import snapshot
 from trading import lease
 from trading.core.enums import Loop, PauseReason
 from trading.core.session import IST
-from trading.models import Command, Decision, Fill, Instrument, Lease, Signal, Trade, VenueSession
+from trading.models import Command, Decision, Instrument, Lease, Signal, Trade, VenueSession
 
 pytestmark = pytest.mark.django_db
 
@@ -55,18 +55,6 @@ def test_heat_is_what_the_stops_of_open_groups_would_cost():
     assert seen(chain)["day"]["heat_inr"] == Decimal("3753.75")
     OcoGroup.objects.update(stop_price=Decimal("24510.00"))
     assert seen(chain)["day"]["heat_inr"] == Decimal("0.00")
-
-
-def test_heat_of_what_the_trade_book_has_not_told_is_from_the_price_asked_for():
-    chain = build_open()
-    Fill.objects.all().delete()
-    Trade.objects.update(entered_quantity=0, entry_value_inr=0)
-    Decision.objects.update(limit_price=Decimal("24500.30"))
-    found = seen(chain)
-    # 75 units from 24500.30 to the stop at 24450.
-    assert found["day"]["heat_inr"] == Decimal("3772.50")
-    (position,) = found["positions"]
-    assert (position["quantity"], position["pnl_at_entry_inr"]) == (0, Decimal("0.00"))
 
 
 def test_without_a_live_price_it_says_so_and_shows_none():
@@ -192,6 +180,14 @@ def test_heat_counts_what_resting_entries_may_still_open():
     assert [(row["role"], row["status"], row["filled_quantity"]) for row in found["orders"]] == [
         ("STOP", "ACCEPTED", 0), ("ENTRY", "PARTIALLY_FILLED", 25),
     ]  # fmt: skip
+
+
+def test_heat_of_a_fill_that_only_the_order_book_shows_is_counted_from_the_signals_price():
+    # Its group has 75 and its trade nothing yet: 75 × (24500.05 - 24450.00).
+    chain = build_open()
+    Trade.objects.update(entered_quantity=0, entry_value_inr=0)
+    assert seen(chain)["day"]["heat_inr"] == Decimal("3753.75")
+    assert seen(chain)["positions"][0]["average_price"] == Decimal("24500.05")
 
 
 def test_the_curve_steps_with_each_close_and_names_the_newest():
