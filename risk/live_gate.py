@@ -45,10 +45,14 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One thing that real money takes. `missing` holds a sentence for each part that is not there; empty: it is met."""
+    """One thing that real money takes. `missing` holds a sentence for each part that is not there; empty: it is met.
+
+    `is_known` False: there is nothing yet to judge it by, and another condition is missing for that.
+    """
 
     name: str
     missing: tuple[str, ...]
+    is_known: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,13 +83,19 @@ def conditions(account: Account, asked: Asked) -> tuple[Condition, ...]:
         Condition("The account fits the place", _unless(_fits(account, asked), _NO_REHEARSAL)),
         Condition("A Kite login of today, probed with one share", _missing_login(asked)),
         Condition("Flat", _unless(not asked.positions_open, _not_flat(asked.positions_open))),
-        Condition("The broker's books are empty", asked.books),
+        Condition(
+            "The broker's books are empty", asked.books, asked.is_real_money and bool(asked.logged_in_on)
+        ),
         Condition("Nothing but the operator keeps entries off", asked.alarms),
         Condition(
             f"{DAYS_NEEDED} passed burn-in days in a row, with the code and limits of now",
             tuple(_missing_days(account, asked.evidence)),
         ),
-        Condition("The burn-in earned money, or its loss is accepted", _missing_acceptance(account, asked)),
+        Condition(
+            "The burn-in earned money, or its loss is accepted",
+            _missing_acceptance(account, asked),
+            burnin_results(account).days > 0,
+        ),
     )
 
 

@@ -148,6 +148,7 @@ def test_the_gate_names_what_is_met_and_missing_and_a_refusal_names_all_of_it():
     client = client_of("operate", "live")
     text = client.get(reverse("gate")).content.decode()
     assert "<b>Met</b> The right to go live" in text
+    assert "<b>Not known yet</b> The broker&#x27;s books are empty" in text
     assert "<b>Missing</b> Flat<br><span>The account is not flat: 1 open. Flatten first.</span>" in text
     refused = client.post(reverse("gate"), {"phrase": "go", "mode": "LIVE"}).content.decode()
     assert "paper-1 stays PAPER: 5 conditions are not met." in refused

@@ -43,7 +43,8 @@ What is otherwise here than at Zerodha, on purpose:
 - `--postback` registers the address that order updates are posted to; a further account names its own.
 - Whoever is on the exchange's machine can end the login in the middle of the day (`DELETE /_exchange/token`), have
   something said on every ticker (`POST /_exchange/messages`, `{"text": "…"}`), open further accounts
-  (`/_exchange/accounts`) and set faults (`/_exchange/faults`).
+  (`/_exchange/accounts`), set faults (`/_exchange/faults`) and have an order cancelled as the broker's own desk would
+  (`POST /_exchange/cancel`, `{"order_id": "…"}`).
 - An index is its nearest future's price less the interest to its expiry.
 - Margins know no hedge benefit: a basket's `final` is its `initial`.
 """

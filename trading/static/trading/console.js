@@ -2,7 +2,6 @@
 // more with the time since when.
 
 import { clock, clockAt, paiseOf, seconds } from "./format.js";
-import { operate } from "./levers.js";
 import {
   ordersTable, positionsTable, put, showBurnin, showClosed, showDay, showEntries, showFlatten, showLogin, showLoops,
   showMode, showRate, signalsTable, ticksTable, worth,
@@ -23,7 +22,7 @@ const seen = {
 
 const nameOf = (position) => `${position.exchange}:${position.tradingsymbol}`;
 const livePaise = (position) => (ticks.get(nameOf(position)) || [0])[0] || null;
-const positions = positionsTable(livePaise, server.now);
+const positions = positionsTable(livePaise, server.now, root.dataset.mayOperate === "1");
 const orders = ordersTable();
 const signals = signalsTable();
 const prices = ticksTable((name) => before.get(name));
@@ -122,7 +121,6 @@ const take = ({ ticks: changed, parts }) => {
 
 const { ticks: first, feed } = picture;
 take({ ticks: first, parts: { ...picture, ticks_at: feed.ticks_at, ...(feed.ticks_at ? { sent_at: feed.sent_at } : {}) } });
-if (root.dataset.mayOperate === "1") operate(showFlatten);
 listen(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws/console`, {
   hear: take,
   lose: (lost) => { seen.lost = lost; },

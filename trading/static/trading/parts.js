@@ -122,7 +122,7 @@ const protection = (group, now) => {
 };
 
 // `priceOfPaise(position)` is the live price, `now` the server's time in ms.
-export const positionsTable = (priceOfPaise, now) => table(id("positions"), {
+export const positionsTable = (priceOfPaise, now, mayOperate) => table(id("positions"), {
   key: (one) => one.trade,
   nothing: "none",
   cells: (one) => {
@@ -133,13 +133,13 @@ export const positionsTable = (priceOfPaise, now) => table(id("positions"), {
     const levels = (name) => ({ lines: one.groups.map((group) => (group.quantity ? priceOf(group[name]) : NOTHING)) });
     const isBare = one.groups.some((group) => group.quantity && (group.unprotected_since || group.problem));
     return [
-      { text: one.tradingsymbol, href: page("trading/trade", one.trade), small: `${one.strategy} ${one.product}` },
+      { text: one.tradingsymbol, href: page("trading/trade", one.trade), small: `${one.strategy} ${clock(one.opened_at)}` },
       one.quantity ? count(one.quantity) : "not told yet", priceOf(one.average_price), { text: price(last), kind: "last" },
       { text: rupees(pnl), kind: tone(pnl) },
       { text: multiple(pnl === null || !risk ? null : pnl / risk), kind: tone(pnl) },
       levels("stop_price"), levels("target_price"),
       { lines: one.groups.map((group) => protection(group, now())), kind: isBare ? "text bad" : "text" },
-      clock(one.opened_at),
+      ...(mayOperate ? [{ text: "close, move stop", href: `/admin/position/${one.trade}/`, kind: "text" }] : []),
     ];
   },
 });
