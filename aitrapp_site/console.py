@@ -26,6 +26,7 @@ from django.utils.safestring import SafeString, mark_safe
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from aitrapp_site.lists import LongList
 from risk import audit
 from risk.models import EntriesOff
 from trading.core.enums import AuditAction, Mode
@@ -34,11 +35,13 @@ from trading.core.session import IST
 from trading.models import Account, MoneyField, PriceField
 
 NOTHING = "–"
+#: a text column of so many characters holds sentences
+SENTENCE = 200
 #: Endings of field names, as a heading says them.
 UNITS = {"_inr": "₹", "_pct": "%", "_paise": "paise", "_ms": "ms", "_s": "s", "_min": "min"}
 
 #: Sidebar: heading → (model, icon).
-SIDEBAR = {
+SIDEBAR: dict[str, tuple[tuple[str, str], ...]] = {
     "The day": (
         ("trading.signal", "sensors"),
         ("trading.approval", "thumbs_up_down"),
@@ -57,6 +60,7 @@ SIDEBAR = {
         ("trading.universerow", "playlist_add_check"),
         ("trading.marketday", "event_busy"),
         ("oco.flatten", "emergency_home"),
+        ("oco.stopmove", "vertical_align_center"),
     ),
     "Evidence": (
         ("risk.burninday", "verified"),
@@ -78,6 +82,15 @@ SIDEBAR = {
         ("auth.group", "group"),
         ("trading.apikey", "vpn_key"),
     ),
+    "Broker": (),
+}
+#: Pages that are no lists, after the lists of their heading: (title, icon, URL's name, permission).
+PAGES = {
+    "The day": (
+        ("Results", "show_chart", "results", "trading.view_trade"),
+        ("Three-way truth", "balance", "truth", "trading.view_order"),
+    ),
+    "Broker": (("Kite connection", "login", "kite", "trading.view_kitelogin"),),
 }
 
 
@@ -127,6 +140,13 @@ def links(rows: Iterable[models.Model]) -> SafeString | str:
     return lines(link(row) for row in rows)
 
 
+def press(page: str, word: str, *where: object) -> SafeString:
+    """A button in a list that does one thing to its row: the list's own form posts it, with its CSRF token."""
+    address = reverse(page, args=where)
+    look = "border border-base-200 cursor-pointer px-2 rounded-default dark:border-base-700"
+    return format_html('<button type="submit" formaction="{}" class="{}">{}</button>', address, look, word)
+
+
 def lines(texts: Iterable[str]) -> SafeString | str:
     """Some texts, one a line; a dash where there are none."""
     return format_html_join(mark_safe("<br>"), "{}", ((text,) for text in texts)) or NOTHING
@@ -167,6 +187,9 @@ def shown_as(field: "models.Field[Any, Any]") -> Callable[[Any], str] | None:
         return format_json
     if field.name.endswith(tuple(UNITS)):
         return str
+    if (getattr(field, "max_length", None) or 0) >= SENTENCE:
+        # A table would squeeze it to a word a line.
+        return lambda text: format_html('<span style="display:block;min-width:18rem">{}</span>', text)
     return None
 
 
@@ -215,11 +238,9 @@ class Dressed:
         return self.editable if may else ()
 
 
-class ConsoleAdmin(Dressed, ModelAdmin):  # type: ignore[misc]  # unfold ships no types
+class ConsoleAdmin(Dressed, LongList):
     """Base of every page of ours. Nothing is deleted in the console."""
 
-    show_full_result_count = False
-    list_per_page = 50
     list_fullwidth = True
     #: Reverse relations that the list's columns read, fetched once for the whole page.
     prefetch: Sequence[str] = ()
@@ -333,12 +354,30 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             for label, icon in pages
             if request.user.has_perm("{}.view_{}".format(*label.split(".")))
         ]
+        items += [
+            {"title": title, "icon": icon, "link": reverse(name)}
+            for title, icon, name, permission in PAGES.get(heading, ())
+            if request.user.has_perm(permission)
+        ]
         if items:
             groups.append({"title": heading, "separator": True, "items": items})
-    if request.user.has_perm("trading.view_kitelogin"):
-        kite = {"title": "Kite connection", "icon": "login", "link": reverse("kite")}
-        groups.append({"title": "Broker", "separator": True, "items": [kite]})
+    if actions := _actions(request):
+        groups.append({"title": "Actions", "separator": True, "items": actions})
     return groups
+
+
+def _actions(request: HttpRequest) -> list[dict[str, Any]]:
+    """Pages of what is done, not of rows."""
+    found: list[dict[str, Any]] = []
+    if request.user.has_perm("trading.view_account"):
+        found.append({"title": "LIVE gate", "icon": "lock", "link": reverse("gate")})
+    if request.user.has_perm("trading.operate"):
+        found += [
+            {"title": "Flatten", "icon": "emergency_home", "link": reverse("flatten")},
+            {"title": "Resume", "icon": "play_circle", "link": reverse("resume")},
+            {"title": "Fire drill", "icon": "local_fire_department", "link": reverse("drill")},
+        ]
+    return found
 
 
 def _item(label: str, icon: str) -> dict[str, Any]:

@@ -1,6 +1,10 @@
-"""What an operator can do, the same from the API, the console and the command line: pause, resume, mode, flatten."""
+"""What an operator can do, the same from the API, the console and the command line: pause, resume, mode, flatten,
+close one position, move one stop.
+"""
 
+from decimal import Decimal
 from pathlib import Path
+from threading import Event
 from typing import Final
 
 from django.conf import settings
@@ -8,22 +12,27 @@ from django.db import transaction
 
 from aitrapp_site import kite_token, stand_in, wiring
 from aitrapp_site.clocks import MachineClocks
-from aitrapp_site.web_clocks import WebClocks
+from aitrapp_site.web_clocks import WebClocks, is_of
 from oco import flatten as kill_switch
-from oco.models import Flatten
+from oco import stop_moves
+from oco.models import Flatten, OcoGroup, StopMove
+from oco.views import MarketView
 from reporting.burnin import evidence_hash
 from risk import audit, live_gate, locks, state
-from risk.live_gate import Asked
+from risk.live_gate import Asked, Condition
 from risk.models import EntriesOff, Lock
-from trading import approvals, bells, current, logins
+from trading import approvals, bells, current, logins, tick_bus
 from trading.broker.base import BrokerError
 from trading.core import order_states
 from trading.core.enums import ApprovalAnswer, AuditAction, ExitReason, Mode, PauseReason
-from trading.core.session import IST
+from trading.core.session import IST, clock_time
 from trading.models import Account, Approval, Trade
 
 #: a caller is told the verdict when it comes within this long, else that the flatten goes on
 VERDICT_WITHIN_S: Final = 10.0
+#: the same for a stop that is moved
+ANSWER_WITHIN_S: Final = 6.0
+LOOK_EVERY_S: Final = 0.02
 
 
 class NothingToFlatten(LookupError):
@@ -75,6 +84,13 @@ def ask_for_mode(
         # The loops hold the account as it was when they opened the day.
         _tell_loops(account)
     return list(found)
+
+
+def conditions_for_live(
+    account: Account, *, phrase: str, may_go_live: bool, accept: str = ""
+) -> tuple[Condition, ...]:
+    """Each condition of the gate, met or not, as this caller would meet it."""
+    return live_gate.conditions(account, _asked(account, phrase, accept, may_go_live=may_go_live))
 
 
 def missing_for_live(account: Account) -> list[str]:
@@ -147,6 +163,71 @@ def flatten(account: Account, *, by: str) -> Flatten:
     audit.note(AuditAction.FLATTEN, subject, account=account, after={"flatten": row.pk})
     stand_in.see_through(row, VERDICT_WITHIN_S)
     return row
+
+
+def close_position(trade: Trade, *, by: str) -> Flatten:
+    """Ask for one position to be closed and wait for the verdict, like `flatten`; entries into others go on.
+
+    Raises NothingToFlatten.
+    """
+    account, clocks = trade.account, WebClocks(trade.account)
+    subject = f"account {account.name}"
+    if why := _why_not_closed(trade):
+        audit.refuse(AuditAction.FLATTEN, subject, account=account, words=why)
+        raise NothingToFlatten(why)
+    names = [trade.tradingsymbol]
+    row = kill_switch.request(
+        account, trade.session, ExitReason.OPERATOR, asked_by=by, clocks=clocks, tradingsymbols=names
+    )
+    bells.ring(bells.EXITS, account.pk)
+    after = {"flatten": row.pk, "tradingsymbols": names}
+    audit.note(AuditAction.FLATTEN, subject, account=account, after=after)
+    stand_in.see_through(row, VERDICT_WITHIN_S)
+    return row
+
+
+def _why_not_closed(trade: Trade) -> str:
+    if trade.closed_at is not None:
+        return f"{trade.tradingsymbol} is closed since {clock_time(trade.closed_at)}."
+    if trade.session != current.newest_session(trade.account):
+        return f"{trade.tradingsymbol} is of earlier books, which nobody trades any more."
+    return ""
+
+
+def move_stop(group: OcoGroup, price: Decimal, *, by: str) -> StopMove:
+    """Ask for one stop to be moved nearer and wait for the answer; `finished_at` None: there is none yet.
+
+    Raises stop_moves.CannotBeMoved.
+    """
+    account, entry = group.account, group.entry_order
+    ticks = tick_bus.read_newest(settings.REDIS_URL)
+    clocks = WebClocks(account, ticks)
+    market = market_view(ticks, group)
+    try:
+        row = stop_moves.request(group, market, price, asked_by=by, clocks=clocks)
+    except stop_moves.CannotBeMoved as error:
+        subject = f"stop of {entry.tradingsymbol} to {price}"
+        audit.refuse(AuditAction.CALL, subject, account=account, words=str(error))
+        raise
+    bells.ring(bells.EXITS, account.pk)
+    began_s, pause = clocks.monotonic_s(), Event()
+    while row.finished_at is None and clocks.monotonic_s() - began_s < ANSWER_WITHIN_S:
+        pause.wait(LOOK_EVERY_S)
+        row.refresh_from_db()
+    return row
+
+
+def market_view(ticks: tick_bus.TickSnapshot | None, group: OcoGroup) -> MarketView:
+    """What the web process knows of a group's market: prices of the newest snapshot, if it is of these books."""
+    entry, clocks = group.entry_order, WebClocks(group.account, ticks)
+    name = f"{entry.exchange}:{entry.tradingsymbol}"
+    row = ticks.rows.get(name) if ticks and is_of(group.session, ticks) else None
+    if row is None or row[0] <= 0 or row[3] < 0:
+        return MarketView(market_now=clocks.market_now())
+    last, bid, ask, age_ms = row
+    return MarketView(
+        market_now=clocks.market_now(), last_paise=last, bid_paise=bid, ask_paise=ask, age_s=age_ms / 1000
+    )
 
 
 def _tell_loops(account: Account) -> None:

@@ -36,6 +36,7 @@ from trading.feed import Feed
 from trading.lease import Held
 from trading.loop import StrategyLoop
 from trading.looping import NOTIFIED, StartAnew
+from trading.minutes import MinuteKeeper
 from trading.models import Account, Lease
 from trading.sending import BudgetSpent
 from trading.tick_bus import TickPublisher
@@ -122,6 +123,7 @@ class StrategyWork(_DayWork):
             self.desk, self.market, enabled_strategies(self.desk.account, self.desk.session)
         )
         self._publisher = TickPublisher(settings.REDIS_URL, self.market, lost=self._lost)
+        self._minutes = MinuteKeeper(self.desk.session, self.desk.trading_date, self.market)
         self._looked_s = 0.0
         self.connect(bell, STRATEGY)
 
@@ -138,6 +140,8 @@ class StrategyWork(_DayWork):
                 continue
             if done.entries_sent:
                 bells.ring(bells.EXITS, self.desk.account.pk)
+            if done.candles_closed:
+                self._minutes.wake(frame.received_at)
         if frames:
             clocks = self.desk.clocks
             self._publisher.offer(clocks.market_now(), clocks.monotonic_s(), clocks.machine_now())
@@ -147,6 +151,7 @@ class StrategyWork(_DayWork):
     def close(self) -> None:
         super().close()
         self._publisher.stop()
+        self._minutes.stop()
 
     def _lost(self) -> dict[str, int]:
         """Asked later than the publisher is made, when there is a feed."""

@@ -3,6 +3,7 @@
 import contextlib
 import sys
 from hashlib import sha256
+from importlib.util import find_spec
 from pathlib import Path
 
 import structlog
@@ -111,6 +112,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
             ],
+            "libraries": {"safety_bar": "aitrapp_site.safety_bar"},
         },
     },
 ]
@@ -124,6 +126,10 @@ _database = database_from_url(DATABASE_URL)
 _database["OPTIONS"] = {
     "connect_timeout": "5",
     "application_name": process_name(sys.argv),
+    # A statement asked again is planned no more: a third of what a decision costs. A pooler in transaction mode
+    # (PgBouncer before 1.21) cannot keep plans: have the programs talk to PostgreSQL itself.
+    "server_side_binding": True,
+    "prepare_threshold": 5,
     **_database["OPTIONS"],
 }
 _database["CONN_HEALTH_CHECKS"] = True
@@ -177,6 +183,11 @@ STATIC_ROOT = BASE_DIR / "staticfiles"
 with contextlib.suppress(OSError):
     # Whitenoise warns at every start about a folder that is absent.
     STATIC_ROOT.mkdir(exist_ok=True)
+# TradingView's Lightweight Charts as litecharts ships it: the same bytes as npm's package, in a wheel without needs of
+# its own, so pip pins and installs it like everything else. Of that package only the one file is used.
+_litecharts = find_spec("litecharts")
+if _litecharts is not None and _litecharts.origin is not None:
+    STATICFILES_DIRS = [("litecharts", Path(_litecharts.origin).parent / "js")]
 # The admin's files are served from the packages themselves, so a fresh clone needs no collectstatic.
 WHITENOISE_USE_FINDERS = True
 

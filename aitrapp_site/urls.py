@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, path
 from django.views.generic import RedirectView
 
-from aitrapp_site import kite_page
+from aitrapp_site import action_pages, kite_page, results_page, trade_page, truth_page
 from aitrapp_site.api import api
 
 #: a candle on slate: what a browser's tab shows
@@ -25,6 +25,10 @@ def icon(request: HttpRequest) -> HttpResponse:
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/kite/", admin.site.admin_view(kite_page.page), name="kite"),
+    *action_pages.URLS,
+    path("admin/truth/", admin.site.admin_view(truth_page.page), name="truth"),
+    path("admin/results/", admin.site.admin_view(results_page.page), name="results"),
+    path("admin/charts/trade/<int:pk>", admin.site.admin_view(trade_page.chart), name="trade-chart"),
     path("admin/", admin.site.urls),
     path("favicon.ico", icon),
     path("", RedirectView.as_view(pattern_name="admin:index"), name="front-door"),

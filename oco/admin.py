@@ -1,12 +1,24 @@
 """Console pages of the exits: protected quantities and their legs, flatten runs, the day's table."""
 
+from typing import Any
+
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
 
 from aitrapp_site import levers
-from aitrapp_site.console import AccountPage, ReadOnlyAdmin, ReadOnlyInline, account_action, lines, links
-from oco.models import DayStep, Flatten, OcoGroup, OcoLeg
+from aitrapp_site.console import (
+    NOTHING,
+    AccountPage,
+    ReadOnlyAdmin,
+    ReadOnlyInline,
+    account_action,
+    lines,
+    links,
+)
+from oco.models import DayStep, Flatten, OcoGroup, OcoLeg, StopMove
 from trading.models import Account
 
 
@@ -26,12 +38,23 @@ class OcoGroupAdmin(ReadOnlyAdmin):
     prefetch = ("entry_order__exits",)
     date_hierarchy = "first_filled_at"
     search_fields = (
-        "^trade__tradingsymbol",
-        "^entry_order__client_order_id",
-        "^entry_order__broker_order_id",
+        "entry_order__tradingsymbol__startswith",
+        "entry_order__client_order_id__startswith",
+        "entry_order__broker_order_id__startswith",
     )
     related = ("exits",)
     inlines = (OcoLegInline,)
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        shown = super().get_list_display(request)
+        return [*shown, "act"] if request.user.has_perm("trading.operate") else shown
+
+    @admin.display(description="")
+    def act(self, group: OcoGroup) -> str:
+        if group.closed_at is not None:
+            return NOTHING
+        page = reverse("position", args=[group.trade_id])
+        return format_html('<a href="{}" class="text-link">close or move the stop</a>', page)
 
     @admin.display(description="exit orders")
     def exits(self, group: OcoGroup) -> str:
@@ -52,6 +75,17 @@ class FlattenAdmin(ReadOnlyAdmin):
     @admin.display(description="scope")
     def scope(self, run: Flatten) -> str:
         return lines(run.tradingsymbols) if run.tradingsymbols else "everything of ours"
+
+
+@admin.register(StopMove)
+class StopMoveAdmin(ReadOnlyAdmin):
+    """Stops that an operator asked to have moved, and what became of each."""
+
+    list_display = ("asked_at", "group", "from_price", "price", "state", "why", "asked_by", "took_ms")
+    list_filter = ("state", "account")
+    list_select_related = ("group__trade",)
+    date_hierarchy = "asked_at"
+    search_fields = ("^group__trade__tradingsymbol", "asked_by")
 
 
 @admin.register(DayStep)

@@ -13,11 +13,13 @@ from aitrapp_site import levers
 from aitrapp_site.callers import Caller, Needs
 from aitrapp_site.home import current_picture
 from oco.models import OcoGroup
+from oco.stop_moves import CannotBeMoved
 from reporting import picture as pictures
 from reporting.schemas import FlattenOut, PositionOut
 from trading import current, tick_bus
 from trading.api import Page, newest
-from trading.core.enums import Scope
+from trading.core.enums import MoveState, Scope
+from trading.models import Trade
 
 router = Router(tags=["oco"])
 
@@ -60,6 +62,27 @@ class OcoOut(Schema):
         return list(row.legs.all())
 
 
+class StopIn(Schema):
+    price: Decimal
+
+
+class StopMoveOut(Schema):
+    id: int
+    group_id: int
+    from_price: Decimal
+    price: Decimal
+    state: str
+    why: str
+    asked_by: str
+    asked_at: datetime
+    finished_at: datetime | None
+    took_ms: int | None
+
+
+class DetailOut(Schema):
+    detail: str
+
+
 @router.get("/positions", response=list[PositionOut])
 def positions(request: HttpRequest, account: str = "") -> list[dict[str, Any]]:
     """What is open now, with live price, stop and target."""
@@ -77,6 +100,49 @@ def groups(request: HttpRequest, page: Query[Page]) -> QuerySet[OcoGroup]:
 @router.post("/flatten", auth=Needs(Scope.OPERATE), response={200: FlattenOut, 202: FlattenOut})
 def flatten(request: HttpRequest, account: str = "") -> Status[dict[str, Any] | None]:
     """Close everything of ours and take no new entry. 200 with the verdict, 202 while it still goes on."""
-    caller: Caller = request.auth  # type: ignore[attr-defined]  # set by ninja
-    row = levers.flatten(current.account_named(account), by=caller.name)
+    row = levers.flatten(current.account_named(account), by=_caller(request).name)
     return Status(200 if row.finished_at else 202, pictures.flatten(row))
+
+
+@router.post(
+    "/positions/{trade_id}/close",
+    auth=Needs(Scope.OPERATE),
+    response={200: FlattenOut, 202: FlattenOut, 404: DetailOut, 409: DetailOut},
+)
+def close_position(request: HttpRequest, trade_id: int, account: str = "") -> Status[Any]:
+    """Close one position; entries stay on. 200 with the verdict, 202 while it still goes on."""
+    owner = current.account_named(account)
+    trade = Trade.objects.filter(account=owner, pk=trade_id).select_related("account", "session").first()
+    if trade is None:
+        return Status(
+            404, {"detail": f"{owner.name} has no trade {trade_id}: GET /positions names the open ones."}
+        )
+    row = levers.close_position(trade, by=_caller(request).name)
+    return Status(200 if row.finished_at else 202, pictures.flatten(row))
+
+
+@router.post(
+    "/oco/{group_id}/stop",
+    auth=Needs(Scope.OPERATE),
+    response={200: StopMoveOut, 202: StopMoveOut, 404: DetailOut, 409: StopMoveOut | DetailOut},
+)
+def move_stop(request: HttpRequest, group_id: int, payload: StopIn, account: str = "") -> Status[Any]:
+    """Move one stop nearer to the price, never through it. 409 with the reason, 202 while there is no answer."""
+    owner = current.account_named(account)
+    groups_of = OcoGroup.objects.select_related("entry_order", "account", "session")
+    group = groups_of.filter(account=owner, pk=group_id).first()
+    if group is None:
+        return Status(404, {"detail": f"{owner.name} has no group {group_id}: GET /oco names them."})
+    try:
+        row = levers.move_stop(group, payload.price, by=_caller(request).name)
+    except CannotBeMoved as error:
+        return Status(409, {"detail": str(error)})
+    if row.finished_at is None:
+        return Status(202, row)
+    return Status(200 if row.state == MoveState.MOVED else 409, row)
+
+
+def _caller(request: HttpRequest) -> Caller:
+    """Who passed `Needs`."""
+    caller: Caller = request.auth  # type: ignore[attr-defined]  # set by ninja
+    return caller

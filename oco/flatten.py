@@ -50,12 +50,16 @@ def request(
 ) -> Flatten:
     """Ask for everything of ours (or of some instruments) to be closed. Pressed twice it is one flatten.
 
-    Latches entries off in the same transaction, so nothing can enter between the request and its execution.
+    Latches entries off in the same transaction, so nothing can enter between the request and its execution. One of
+    some instruments leaves them on: it cancels what is on its way into those, and the others trade on.
     """
     now = clocks.market_now()
+    latch = None if tradingsymbols else LATCHES.get(reason)
+    if tradingsymbols and (standing := _asked_already(account, session, tradingsymbols)):
+        return standing
     try:
         with transaction.atomic():
-            if latch := LATCHES.get(reason):
+            if latch:
                 state.turn_off(account.pk, latch, by=asked_by, why=f"flatten: {reason.lower()}", now=now)
             return Flatten.objects.create(
                 account=account,
@@ -68,9 +72,16 @@ def request(
                 asked_machine_at=clocks.machine_now(),
             )
     except IntegrityError:
-        if latch := LATCHES.get(reason):
+        if latch:
             state.turn_off(account.pk, latch, by=asked_by, why=f"flatten: {reason.lower()}", now=now)
         return Flatten.objects.get(account=account, session=session, finished_at=None, tradingsymbols=[])
+
+
+def _asked_already(account: Account, session: VenueSession, tradingsymbols: Sequence[str]) -> Flatten | None:
+    """An unfinished run that closes these instruments anyway. Two at once would do no more harm than one."""
+    rows = Flatten.objects.filter(account=account, session=session, finished_at=None).order_by("pk")
+    covering = (row for row in rows if all(_covers(row, name) for name in tradingsymbols))
+    return next(covering, None)
 
 
 def standing(desk: Desk) -> tuple[list[Flatten], dict[str, ExitReason]]:
@@ -152,12 +163,13 @@ def conclude(desk: Desk, row: Flatten, live: Sequence[LiveGroup]) -> bool:
         return False
     unknown = [order.client_order_id for order in entries if order.status not in order_states.CLOSED]
     now = desk.clocks.market_now()
+    others = {f"{key[1]} {key[2]}": units for key, units in held.items() if _covers(row, key[1])}
     verdict = {
         "state": FlattenState.FLAT_BUT_WATCHING if unknown else FlattenState.FLAT,
         "finished_at": now,
         # It was asked for under another computer's clock, which may run ahead of this one's.
         "took_ms": max(int((desk.clocks.machine_now() - row.asked_machine_at).total_seconds() * 1000), 0),
-        "verdict": {"unknown_entries": unknown, "not_ours": {f"{k[1]} {k[2]}": v for k, v in held.items()}},
+        "verdict": {"unknown_entries": unknown, "not_ours": others},
     }
     if not Flatten.objects.filter(lease.leads(desk.lease), pk=row.pk).update(**verdict):
         raise FenceLost(f"{desk.lease.holder} no longer leads {desk.lease.loop}: its look is no verdict")

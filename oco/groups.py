@@ -16,7 +16,7 @@ from django.db.models.expressions import Combinable
 
 from oco import plan as oco_plan
 from oco import rows
-from oco.models import OcoGroup, OcoLeg
+from oco.models import OcoGroup, OcoLeg, StopMove
 from oco.rows import Changes
 from oco.views import ExitPolicy, GroupView
 from trading import lease, trades
@@ -57,6 +57,8 @@ class LiveGroup:
     view: GroupView
     spec: InstrumentSpec
     exit_order: Order | None
+    #: an operator's wish for its stop that has no answer yet
+    asked: StopMove | None = None
 
     @property
     def risk_paise(self) -> int:
@@ -76,6 +78,7 @@ class LiveGroup:
             and exit_view.status is OrderStatus.ACCEPTED
             and exit_view.remaining_quantity == self.view.position_quantity
             and not self.view.exits_unknown
+            and self.asked is None
         )
 
 
@@ -211,6 +214,15 @@ def live(desk: Desk, policy: ExitPolicy) -> list[LiveGroup]:
         view = rows.group_view(row, mine, spec, sibling_target_filled=row.entry_order_id in siblings)
         found.append(LiveGroup(row, view, spec, mine[-1][0] if mine else None))
     return found
+
+
+def view_of(row: OcoGroup) -> GroupView:
+    """One group as its rows show it now, for whoever asks something of the leader."""
+    entry = row.entry_order
+    spec = instruments.spec_of(entry.exchange, entry.tradingsymbol, entry.trading_date)
+    exits = rows.exit_orders([entry.pk])
+    mine = [(order, changes) for order, changes in exits if order.group_number == row.number]
+    return rows.group_view(row, mine, spec, sibling_target_filled=False)
 
 
 def of_session(desk: Desk) -> QuerySet[OcoGroup]:

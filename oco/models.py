@@ -5,7 +5,7 @@ from decimal import Decimal
 from django.db import models
 from django.db.models import CheckConstraint, F, Q, UniqueConstraint
 
-from trading.core.enums import ExitReason, FlattenState, GroupState, LegKind, LegState, Side
+from trading.core.enums import ExitReason, FlattenState, GroupState, LegKind, LegState, MoveState, Side
 from trading.models import Account, Order, PriceField, Trade, VenueSession, choices
 
 
@@ -56,7 +56,10 @@ class OcoGroup(models.Model):
                 condition=Q(entered_quantity__lte=F("planned_quantity")), name="group_never_over_its_plan"
             ),
         ]
-        indexes = [models.Index(fields=["session", "closed_at"], name="group_live")]
+        indexes = [
+            models.Index(fields=["session", "closed_at"], name="group_live"),
+            models.Index(fields=["first_filled_at", "id"], name="group_listed"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.trade} group {self.number}"
@@ -110,6 +113,37 @@ class Flatten(models.Model):
 
     def __str__(self) -> str:
         return f"{self.reason} {self.state}"
+
+
+class StopMove(models.Model):
+    """An operator's wish for a group's stop. The exits' leader carries it out or says why not; the row is both."""
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT)
+    session = models.ForeignKey(VenueSession, on_delete=models.PROTECT)
+    group = models.ForeignKey(OcoGroup, on_delete=models.PROTECT, related_name="stop_moves")
+    price = PriceField()
+    from_price = PriceField(help_text="the stop when it was asked for")
+    asked_by = models.CharField(max_length=60)
+    asked_at = models.DateTimeField()
+    asked_machine_at = models.DateTimeField(help_text="machine time, what `took_ms` counts from")
+    state = models.CharField(max_length=8, choices=choices(MoveState), default=MoveState.ASKED)
+    why = models.CharField(max_length=300, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    took_ms = models.PositiveIntegerField(null=True, blank=True, help_text="from request to answer")
+
+    class Meta:
+        ordering = ["-asked_at", "-id"]
+        constraints = [
+            UniqueConstraint(
+                fields=["group"], condition=Q(finished_at=None), name="one_move_of_a_stop_at_a_time"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["session"], condition=Q(finished_at=None), name="stop_move_standing"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.group} stop {self.price} {self.state}"
 
 
 class DayStep(models.Model):

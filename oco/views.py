@@ -190,6 +190,8 @@ class GroupView:
     initial_stop_paise: int
     #: the stop's trigger as last asked for
     stop_paise: int
+    #: where an operator wants it; 0: nobody asked
+    asked_stop_paise: int = 0
     target_paise: int
     tick_size_paise: int
     #: 0: unknown
@@ -252,10 +254,11 @@ class MarketView:
 
 
 class MoveReason(StrEnum):
-    """Why a stop moves. REPEAT: the last move was refused or lost."""
+    """Why a stop moves. ASKED: by an operator. REPEAT: the last move was refused or lost."""
 
     TRAIL = "TRAIL"
     BREAK_EVEN = "BREAK_EVEN"
+    ASKED = "ASKED"
     REPEAT = "REPEAT"
 
 

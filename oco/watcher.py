@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from oco import books, day, exits, flatten, groups, reading, reconciliation
+from oco import books, day, exits, flatten, groups, reading, reconciliation, stop_moves
 from oco import plan as oco_plan
 from oco.books import BookRead
 from oco.day import DayRow
@@ -166,6 +166,7 @@ class OrderWatcher:
         if self._read_at is not None and now - self._read_at < self.rows_last:
             return
         self.live = groups.live(self.desk, self.policy)
+        stop_moves.standing(self.desk, self.live)
         self._entries = list(orders.unresolved_entries(self.desk))
         self._follow_new_entries(now)
         self._flattens, self._late = flatten.standing(self.desk)
@@ -297,7 +298,9 @@ class OrderWatcher:
 
     def _watch_daily_loss(self) -> None:
         """Realised and open result against the limit; reaching it latches entries off and closes everything."""
-        if not self.live or self._day_book is None or self._limits is None or self._flattens:
+        if not self.live or self._day_book is None or self._limits is None:
+            return
+        if any(not row.tradingsymbols for row in self._flattens):
             return
         self._capital_inr = self._capital_inr or account.capital_inr(self.desk)  # fixed in the morning
         limit = risk_budget_inr(self._capital_inr, self._limits.daily_loss_pct)
@@ -355,6 +358,7 @@ class OrderWatcher:
             fresh = view.is_fresh(self.policy)
             if groups.note_protection(self.desk, group, feed_is_fresh=fresh):
                 self._read_at = None
+            stop_moves.answer(self.desk, group, view, self.policy)
             if lasting := self._problems.lasting(group.row.pk, group.view, self.desk.clocks.machine_now()):
                 log.error("group %s is broken: %s", group.row.pk, "; ".join(lasting))
                 groups.break_group(self.desk, group.row, "; ".join(lasting))

@@ -11,7 +11,7 @@ from ninja import Router, Status
 
 from aitrapp_site.clocks import MachineClocks
 from aitrapp_site.home import current_picture
-from reporting import picture, standing
+from reporting import picture
 from reporting.metrics import exposition
 from reporting.schemas import BurninOut, HealthOut, StateOut
 from risk.models import BurninDay
@@ -84,6 +84,5 @@ def _loops() -> dict[str, str]:
         account = current.account_named()
     except current.NoAccount as error:
         return {"account": str(error)}
-    stands = standing.read(account, None, MachineClocks().machine_now())
-    found = picture.loops(stands.leases, stands.read_at)
-    return {loop["loop"].lower(): loop["state"] for loop in found}
+    states = picture.loop_states(account, MachineClocks().machine_now())
+    return {loop.lower(): state for loop, state in states.items()}

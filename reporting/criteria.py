@@ -162,7 +162,8 @@ CRITERIA: tuple[Callable[[Evidence, Bar], Criterion], ...] = (
 
 def evidence_of(facts: DayFacts) -> Evidence:
     """Count what the criteria ask for."""
-    exercised = [one for one in facts.flattens if one.positions_at_start > 0]
+    flattens = [one for one in facts.flattens if not one.is_of_one_position]
+    exercised = [one for one in flattens if one.positions_at_start > 0]
     books = facts.books
     ours = [report for report in books.orders if is_ours(report)] if books else []
     positions = books.positions if books else ()
@@ -174,7 +175,7 @@ def evidence_of(facts: DayFacts) -> Evidence:
         groups_entered=sum(group.entered_quantity > 0 for group in facts.groups),
         lifecycles_complete=sum(_is_complete(group) for group in facts.groups),
         flattens_ms=tuple(one.took_ms if one.state is FlattenState.FLAT else None for one in exercised),
-        flattens_without_position=len(facts.flattens) - len(exercised),
+        flattens_without_position=len(flattens) - len(exercised),
         orders=len(facts.orders),
         repeated_client_ids=_repeated(order.client_order_id for order in facts.orders),
         broker_orders=len(ours) if books else None,

@@ -5,24 +5,25 @@ two hundred positions have four hundred orders.
 """
 
 import json
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from django.db import connection
 
 from trading.core import order_states
-from trading.core.session import at
 from trading.models import VenueSession
+from trading.sending import NEWEST_COMMANDS
 
 #: so many of the newest closed trades are told one by one
 NEWEST_CLOSED: Final = 4
 
-_DAY: Final = """
+_DAY: Final = (
+    """
 SELECT
  (SELECT jsonb_agg(jsonb_build_array(
      t.id, t.exchange, t.tradingsymbol, t.product, t.strategy, t.side, t.entered_quantity, t.exited_quantity,
-     t.entry_value_inr, t.exit_value_inr, t.risk_inr, d.quantity, i.instrument_type, t.opened_at,
+     t.entry_value_inr, t.exit_value_inr, t.risk_inr, d.quantity, s.entry_price, i.instrument_type, t.opened_at,
      (SELECT jsonb_agg(jsonb_build_array(f.side, f.value_inr))
         FROM (SELECT side, sum(quantity * price) AS value_inr FROM trading_fill
                WHERE trade_id = t.id GROUP BY broker_order_id, side) AS f),
@@ -32,6 +33,7 @@ SELECT
         FROM oco_ocogroup g WHERE g.trade_id = t.id)) ORDER BY t.opened_at, t.id)
     FROM trading_trade t
     JOIN trading_decision d ON d.id = t.decision_id
+    JOIN trading_signal s ON s.id = d.signal_id
     LEFT JOIN trading_instrument i ON i.exchange = t.exchange AND i.tradingsymbol = t.tradingsymbol
    WHERE t.session_id = %(session)s AND t.trading_date = %(day)s AND t.closed_at IS NULL),
  (SELECT jsonb_agg(jsonb_build_array(closed_at, net_inr) ORDER BY closed_at, id)
@@ -46,9 +48,8 @@ SELECT
  (SELECT jsonb_build_array(
      count(*) FILTER (WHERE c.intent_at > %(second)s),
      count(*) FILTER (WHERE c.intent_at > %(minute)s),
-     count(*))
-    FROM trading_command c JOIN trading_order o ON o.id = c.order_id
-   WHERE o.session_id = %(session)s AND o.trading_date = %(day)s AND c.intent_at >= %(midnight)s),
+     coalesce(max(c.day_number), 0))
+    FROM (NEWEST_COMMANDS) AS c),
  (SELECT jsonb_agg(jsonb_build_array(
      o.id, o.role, o.side, o.exchange, o.tradingsymbol, o.order_type, o.quantity, o.filled_quantity, o.price,
      o.trigger_price, o.status, o.asked_at, s.stop_price) ORDER BY o.asked_at DESC, o.id DESC)
@@ -56,8 +57,9 @@ SELECT
     LEFT JOIN trading_decision d ON d.id = o.decision_id
     LEFT JOIN trading_signal s ON s.id = d.signal_id
    WHERE o.session_id = %(session)s AND o.trading_date = %(day)s AND o.status IN (WORKING))
-""".replace("NEWEST_CLOSED", str(NEWEST_CLOSED)).replace(
-    "WORKING", ", ".join(f"'{word}'" for word in sorted(order_states.IN_FLIGHT | order_states.OPEN))
+""".replace("NEWEST_CLOSED", str(NEWEST_CLOSED))
+    .replace("NEWEST_COMMANDS", NEWEST_COMMANDS)
+    .replace("WORKING", ", ".join(f"'{word}'" for word in sorted(order_states.IN_FLIGHT | order_states.OPEN)))
 )
 
 
@@ -76,7 +78,10 @@ class GroupRow(NamedTuple):
 
 
 class OpenTradeRow(NamedTuple):
-    """A trade that holds something. `planned` is its decision's quantity, no instrument type: in no day's file."""
+    """A trade that holds something. `planned` is its decision's quantity, no instrument type: in no day's file.
+
+    Nothing is `entered` while only the order book knows of the execution, which it does first.
+    """
 
     trade: int
     exchange: str
@@ -90,6 +95,7 @@ class OpenTradeRow(NamedTuple):
     exit_value_inr: Decimal
     risk_inr: Decimal
     planned: int
+    signal_price: Decimal
     instrument_type: str | None
     opened_at: datetime
     #: (side, rupees executed) by order
@@ -98,7 +104,8 @@ class OpenTradeRow(NamedTuple):
 
     @property
     def average_price(self) -> Decimal:
-        return self.entry_value_inr / self.entered if self.entered else Decimal(0)
+        """Of its fills; of the signal while the order book shows it filled and no fill has told."""
+        return self.entry_value_inr / self.entered if self.entered else self.signal_price
 
 
 class ClosedTrade(NamedTuple):
@@ -155,7 +162,6 @@ def read(session: VenueSession, trading_date: date, market_now: datetime) -> Day
     asked: dict[str, Any] = {
         "session": session.pk,
         "day": trading_date,
-        "midnight": at(trading_date, time()),
         "second": market_now - timedelta(seconds=1),
         "minute": market_now - timedelta(seconds=60),
     }

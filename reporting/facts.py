@@ -166,6 +166,11 @@ class FlattenFact:
     #: a row of the day's table asked for it, or found it running
     is_square_off: bool = False
 
+    @property
+    def is_of_one_position(self) -> bool:
+        """An operator closed one position: no trial of the kill switch."""
+        return bool(self.tradingsymbols) and not self.is_square_off
+
     def covers(self, instrument: Instrument) -> bool:
         return not self.tradingsymbols or instrument[1] in self.tradingsymbols
 

@@ -233,6 +233,12 @@ def loops(leases: Iterable[LeaseRow], now: datetime) -> list[Part]:
     ]
 
 
+def loop_states(account: Account, now: datetime) -> dict[str, str]:
+    """Each loop's state in a word or two, "ok" where it works."""
+    stands = standing.read(account, None, now)
+    return {loop["loop"]: loop["state"] for loop in loops(stands.leases, stands.read_at)}
+
+
 def _loop(row: LeaseRow, now: datetime) -> Part:
     state, since = "ok", None
     renewed_at = row.expires_at - timedelta(seconds=DEFAULT_TTL_S) if row.expires_at else None

@@ -4,16 +4,22 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.paginator import Paginator
-from django.db.models import Exists, Model, OuterRef, Q, QuerySet
+from django.db.models import Exists, Model, OuterRef, QuerySet
 from django.db.models.fields.related import ForeignKey
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.functional import cached_property
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 
-from aitrapp_site import levers
-from aitrapp_site.console import NOTHING, AccountPage, ConsoleAdmin, ReadOnlyAdmin, account_action, lines
+from aitrapp_site import consequences, levers
+from aitrapp_site.console import (
+    NOTHING,
+    AccountPage,
+    ConsoleAdmin,
+    ReadOnlyAdmin,
+    account_action,
+    lines,
+    press,
+)
 from risk import state
 from risk.locks import CannotBeLifted
 from risk.models import (
@@ -26,12 +32,13 @@ from risk.models import (
     RiskLimits,
     RuleTally,
 )
+from risk.protections import LIFTABLE
 from trading.approvals import TooLate
-from trading.core.enums import ApprovalAnswer, Mode
+from trading.core.enums import ApprovalAnswer, Mode, Protection
 from trading.models import Account, Approval
 
-#: of the audit: how many entries a list counts, and how much of one it shows
-COUNTED, LINES_SHOWN, VALUE_SHOWN = 10_000, 12, 60
+#: of an audit entry: how much a list shows
+LINES_SHOWN, VALUE_SHOWN = 12, 60
 
 
 @admin.register(RiskLimits)
@@ -131,6 +138,19 @@ class ApprovalAdmin(ReadOnlyAdmin):
     search_fields = ("^signal__tradingsymbol", "answered_by")
     actions = ("agree", "refuse")
 
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        shown = super().get_list_display(request)
+        return [*shown, "now"] if self.has_operate_permission(request) else shown
+
+    @admin.display(description="now")
+    def now(self, approval: Approval) -> str:
+        """One click, while somebody waits for it; past that the answer says that it is too late."""
+        if approval.answer:
+            return NOTHING
+        return format_html_join(
+            " ", "{}", ((press("answer-approval", word, approval.pk, word),) for word in ("yes", "no"))
+        )
+
     def has_operate_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("trading.operate")
 
@@ -164,6 +184,16 @@ class LockAdmin(ReadOnlyAdmin):
     date_hierarchy = "locked_at"
     search_fields = ("why", "^tradingsymbol", "lifted_by")
     actions = ("lift",)
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        shown = super().get_list_display(request)
+        return [*shown, "now"] if self.has_operate_permission(request) else shown
+
+    @admin.display(description="now")
+    def now(self, lock: Lock) -> str:
+        """One click, where the lock is one that a person may lift."""
+        is_open = lock.lifted_at is None and Protection(lock.protection) in LIFTABLE
+        return press("lift-lock", "lift", lock.pk) if is_open else NOTHING
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("trading.operate")
@@ -218,15 +248,6 @@ class BurninDayAdmin(ReadOnlyAdmin):
         return lines(str(criterion["name"]) for criterion in day.criteria if not criterion["passed"])
 
 
-class FirstPages(Paginator):  # type: ignore[type-arg]  # generic only in the stubs
-    """Counts no further than somebody turns pages: counting a million rows takes longer than reading fifty."""
-
-    @cached_property
-    def count(self) -> int:
-        entries: QuerySet[AuditEntry] = self.object_list  # type: ignore[assignment]  # the admin pages no lists
-        return entries[:COUNTED].count()
-
-
 @admin.register(AuditEntry)
 class AuditEntryAdmin(ReadOnlyAdmin):
     """Newest first. Older ones than the list counts are found by date, name or subject, or exported."""
@@ -237,17 +258,6 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     date_hierarchy = "at"
     search_fields = ("actor__startswith", "subject__startswith")
     search_help_text = "How the actor or the subject begins, such as: account paper"
-    paginator = FirstPages
-    show_facets = admin.ShowFacets.NEVER
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[AuditEntry], search_term: str
-    ) -> tuple[QuerySet[AuditEntry], bool]:
-        """The words as one beginning, not each for itself: an index answers that."""
-        begun = Q()
-        for lookup in self.search_fields:
-            begun |= Q(**{lookup: search_term})
-        return queryset.filter(begun) if search_term else queryset, False
 
     @admin.display(description="what")
     def what(self, entry: AuditEntry) -> str:
@@ -279,6 +289,11 @@ def pause(page: AccountPage, request: HttpRequest, accounts: QuerySet[Account]) 
 @account_action("Resume entries", permission="operate")
 def resume(page: AccountPage, request: HttpRequest, accounts: QuerySet[Account]) -> None:
     for account in accounts:
+        if found := consequences.unknowns(account):
+            page_of_it = format_html('<a href="{}">Resume</a>', reverse("resume", query={"account": account}))
+            told = format_html("{}: nothing was resumed. {} See {}.", account, " ".join(found), page_of_it)
+            page.message_user(request, told, messages.ERROR)
+            continue
         levers.resume(account, by=request.user.get_username())
         left = ", ".join(sorted(state.reasons_off(account.pk)))
         said = f"still off: {left}" if left else "entries are on"

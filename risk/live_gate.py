@@ -43,29 +43,78 @@ class Asked:
     today: date
 
 
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One thing that real money takes. `missing` holds a sentence for each part that is not there; empty: it is met."""
+
+    name: str
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Results:
+    """What the newest burn-in days on live prices brought, in rupees."""
+
+    days: int
+    gross_inr: Decimal
+    charges_inr: Decimal
+
+    @property
+    def net_inr(self) -> Decimal:
+        return self.gross_inr - self.charges_inr
+
+
 def missing(account: Account, asked: Asked) -> tuple[str, ...]:
     """Every condition that is not met, a sentence each."""
-    found = []
-    if asked.phrase != PHRASE:
-        found.append(f'The phrase is missing: send "confirm": "{PHRASE}".')
-    if not asked.may_go_live:
-        found.append("The caller may not: it takes a key with the scope live, or a user with the permission.")
-    if not asked.is_real_money:
-        found.append(
-            f"This program sends its orders to the {asked.place}: start it with KITE_ENVIRONMENT=production."
-        )
-    if asked.place == REHEARSAL and account.name != REHEARSAL:
+    return tuple(sentence for one in conditions(account, asked) for sentence in one.missing)
+
+
+def conditions(account: Account, asked: Asked) -> tuple[Condition, ...]:
+    """Everything that real money takes, in the order in which it is said."""
+    return (
+        Condition("The phrase", _unless(asked.phrase == PHRASE, _NO_PHRASE)),
+        Condition("The right to go live", _unless(asked.may_go_live, _NO_RIGHT)),
+        Condition("Orders go to a real broker", _unless(asked.is_real_money, _not_real(asked.place))),
         # What is shown at a loopback address (login, books, probe) must not make an account LIVE that trades elsewhere.
-        found.append(f"A rehearsal is for an account of that name: start it with ACCOUNT_NAME={REHEARSAL}.")
+        Condition("The account fits the place", _unless(_fits(account, asked), _NO_REHEARSAL)),
+        Condition("A Kite login of today, probed with one share", _missing_login(asked)),
+        Condition("Flat", _unless(not asked.positions_open, _not_flat(asked.positions_open))),
+        Condition("The broker's books are empty", asked.books),
+        Condition("Nothing but the operator keeps entries off", asked.alarms),
+        Condition(
+            f"{DAYS_NEEDED} passed burn-in days in a row, with the code and limits of now",
+            tuple(_missing_days(account, asked.evidence)),
+        ),
+        Condition("The burn-in earned money, or its loss is accepted", _missing_acceptance(account, asked)),
+    )
+
+
+_NO_PHRASE = f'The phrase is missing: send "confirm": "{PHRASE}".'
+_NO_RIGHT = "The caller may not: it takes a key with the scope live, or a user with the permission."
+_NO_REHEARSAL = f"A rehearsal is for an account of that name: start it with ACCOUNT_NAME={REHEARSAL}."
+
+
+def _unless(is_met: bool, sentence: str) -> tuple[str, ...]:
+    return () if is_met else (sentence,)
+
+
+def _fits(account: Account, asked: Asked) -> bool:
+    return asked.place != REHEARSAL or account.name == REHEARSAL
+
+
+def _not_real(place: str) -> str:
+    return f"This program sends its orders to the {place}: start it with KITE_ENVIRONMENT=production."
+
+
+def _not_flat(positions_open: int) -> str:
+    return f"The account is not flat: {positions_open} open. Flatten first."
+
+
+def _missing_login(asked: Asked) -> tuple[str, ...]:
     if asked.logged_in_on != asked.today:
-        found.append("There is no Kite login of today.")
-    elif not asked.is_probed:
-        found.append("The one-share probe has not passed with this login: run `manage.py kite_probe`.")
-    if asked.positions_open:
-        found.append(f"The account is not flat: {asked.positions_open} open. Flatten first.")
-    found += asked.books
-    found += asked.alarms
-    return (*found, *_missing_days(account, asked.evidence), *_missing_acceptance(account, asked.accept))
+        return ("There is no Kite login of today.",)
+    probe = "The one-share probe has not passed with this login: run `manage.py kite_probe`."
+    return _unless(asked.is_probed, probe)
 
 
 def go_live(account: Account, asked: Asked) -> tuple[str, ...]:
@@ -90,7 +139,7 @@ def acceptance_of(net_inr: Decimal) -> str:
 def return_to_paper(account: Account, *, positions_open: int) -> tuple[str, ...]:
     """LIVE → PAPER, allowed whenever flat. Returns why not; empty when the account is PAPER now."""
     if account.mode != Mode.PAPER and positions_open:
-        return (f"The account is not flat: {positions_open} open. Flatten first.",)
+        return (_not_flat(positions_open),)
     Account.objects.filter(pk=account.pk).exclude(mode=Mode.PAPER).update(mode=Mode.PAPER)
     return ()
 
@@ -99,16 +148,24 @@ def _newest_days(account: Account) -> list[BurninDay]:
     return list(BurninDay.objects.filter(account=account, market=REAL_MARKET)[:DAYS_NEEDED])
 
 
-def _missing_acceptance(account: Account, accept: str) -> list[str]:
-    """Three days that only lose may be traded live, but not by oversight."""
+def burnin_results(account: Account) -> Results:
+    """Gross and charges of the days that the gate looks at."""
     days = _newest_days(account)
-    gross = sum((day.gross_inr for day in days), Decimal(0))
-    charges = sum((day.charges_inr for day in days), Decimal(0))
-    net = gross - charges
-    if net >= 0 or accept == acceptance_of(net):
-        return []
-    figures = f"gross ₹{gross:.2f}, charges ₹{charges:.2f}, net ₹{net:.2f}"
-    return [f'The burn-in lost money: {figures}. To go on, send "accept": "{acceptance_of(net)}".']
+    return Results(
+        days=len(days),
+        gross_inr=sum((day.gross_inr for day in days), Decimal(0)),
+        charges_inr=sum((day.charges_inr for day in days), Decimal(0)),
+    )
+
+
+def _missing_acceptance(account: Account, asked: Asked) -> tuple[str, ...]:
+    """Three days that only lose may be traded live, but not by oversight."""
+    found = burnin_results(account)
+    net = found.net_inr
+    if net >= 0 or asked.accept == acceptance_of(net):
+        return ()
+    figures = f"gross ₹{found.gross_inr:.2f}, charges ₹{found.charges_inr:.2f}, net ₹{net:.2f}"
+    return (f'The burn-in lost money: {figures}. To go on, send "accept": "{acceptance_of(net)}".',)
 
 
 def _missing_days(account: Account, evidence: str) -> list[str]:

@@ -4,11 +4,11 @@ The rules do not read whether a lock stands; they count it anew from trades and 
 no protection. They read what was lifted.
 """
 
+import json
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
-from django.db import connection
 from django.db.models import Q, QuerySet
 
 from risk.models import Lock
@@ -44,17 +44,23 @@ def keep(account_id: int, session_id: int, standing: Iterable[Standing], now: da
         Lock.objects.bulk_create(rows, ignore_conflicts=True)
 
 
-_LIFTED: Final = (
-    "SELECT protection, exchange, tradingsymbol, cause_at FROM risk_lock"
-    " WHERE session_id = %s AND lifted_at IS NOT NULL"
-)
+#: part of a statement: what `lifted_of` reads
+LIFTED_TOLD: Final = """(SELECT jsonb_agg(jsonb_build_array(protection, exchange, tradingsymbol, cause_at))
+    FROM risk_lock WHERE session_id = %(session)s AND lifted_at IS NOT NULL)"""
 
 
 def lifted(session_id: int) -> frozenset[Lifted]:
     """What operators let go of in these books."""
-    with connection.cursor() as cursor:
-        cursor.execute(_LIFTED, [session_id])
-        rows = cursor.fetchall()
+    rows = Lock.objects.filter(session_id=session_id).exclude(lifted_at=None)
+    return _as_lifted(rows.values_list("protection", "exchange", "tradingsymbol", "cause_at"))
+
+
+def lifted_of(told: str | None) -> frozenset[Lifted]:
+    """The same, of what `LIFTED_TOLD` brought."""
+    return _as_lifted((*names, datetime.fromisoformat(at)) for *names, at in json.loads(told or "[]"))
+
+
+def _as_lifted(rows: Iterable[tuple[str, str, str, datetime]]) -> frozenset[Lifted]:
     return frozenset(
         (Protection(protection), (Exchange(exchange), symbol) if symbol else None, cause_at)
         for protection, exchange, symbol, cause_at in rows

@@ -79,6 +79,8 @@ class AccountSnapshot:
     orders_last_s: int = 0
     orders_last_min: int = 0
     orders_today: int = 0
+    #: no rule asks it: with `orders_today` it tells whether the books have moved since
+    trades_closed: int = 0
     #: None: the broker was not asked yet
     available_margin_inr: Decimal | None = None
     #: aware market time of the newest losing exit

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from oco.models import DayStep, Flatten, OcoGroup, OcoLeg
+from oco.models import DayStep, Flatten, OcoGroup, OcoLeg, StopMove
 from risk.models import Blackout, BurninDay, EntriesOff, Lock, RiskLimits, RuleTally
 from trading.core.session import IST
 from trading.models import (
@@ -148,6 +148,10 @@ def build_day(number: int = 1) -> Chain:
         asked_machine_at=MORNING,
         finished_at=MORNING,
     )
+    StopMove.objects.create(
+        **here, group=chain.group, price=Decimal("24460.00"), from_price=Decimal("24450.00"), asked_by="operator",
+        asked_at=MORNING, asked_machine_at=MORNING, state="MOVED", finished_at=MORNING, took_ms=312,
+    )  # fmt: skip
     DayStep.objects.create(
         **here, trading_date=DAY, name="square-off", due_at=MORNING, done_at=MORNING, result={"closed": 1}
     )
@@ -190,9 +194,11 @@ def _history(order: Order, trade: Trade, where: dict[str, object]) -> None:
     OrderEvent.objects.create(
         order=order, at=MORNING, from_status="ACCEPTED", to_status="FILLED", who="watcher", why="in the book"
     )
+    sent = Command.objects.filter(session=order.session).count()
     Command.objects.create(
-        order=order, number=1, kind="PLACE", purpose="place", fence=7, intent_at=MORNING,
-        intent_machine_at=MORNING, outcome="ACCEPTED", latency_ms=12.5,
+        order=order, session=order.session, trading_date=order.trading_date, day_number=sent + 1, number=1,
+        kind="PLACE", purpose="enter" if order.role == "ENTRY" else "place", fence=7,
+        intent_at=MORNING, intent_machine_at=MORNING, outcome="ACCEPTED", latency_ms=12.5,
     )  # fmt: skip
     Fill.objects.create(
         **where, order=order, trade=trade, broker_order_id=order.broker_order_id,

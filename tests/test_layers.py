@@ -21,16 +21,19 @@ PURE = (
     "risk.protections",
     "risk.rules",
     "risk.values",
+    "oco.differences",
     "oco.plan",
     "oco.prices",
     "oco.problems",
     "oco.split",
     "oco.trailing",
     "oco.views",
+    "oco.witnesses",
     "reporting.criteria",
     "reporting.exposure",
     "reporting.facts",
     "reporting.invariants",
+    "reporting.results",
 )
 #: The paper exchange's server and everything only the server needs.
 IMPURE_IN_PURE = ("trading.exchange.server", "trading.exchange.journal", "trading.exchange.__main__")

@@ -12,6 +12,7 @@ from django.db.models import QuerySet, Sum
 from risk import locks, protections, rules, state
 from risk.limits import Limits, effective
 from risk.rules import AccountSnapshot, Denial, EntryRequest, RiskContext
+from risk.values import Lifted
 from trading import counts, orders, trades
 from trading.core import charges, order_states
 from trading.core.enums import Exchange, Mode, OrderStatus, Side
@@ -22,6 +23,7 @@ from trading.counts import Books, ClosedRow, EntryRow, OpenRow
 from trading.desk import Desk
 from trading.market import instruments
 from trading.models import Decision, Order, Trade
+from trading.sending import Claim
 
 #: (exchange, tradingsymbol) → its quote, None when never seen
 Quotes = Callable[[str, str], Quote | None]
@@ -36,9 +38,16 @@ def capital_inr(desk: Desk) -> Decimal:
 
 
 def snapshot(
-    desk: Desk, quotes: Quotes, capital: Decimal, *, apart_from: int | None = None
+    desk: Desk,
+    quotes: Quotes,
+    capital: Decimal,
+    *,
+    lifted: frozenset[Lifted] = frozenset(),
+    apart_from: int | None = None,
 ) -> AccountSnapshot:
     """Count everything the limits speak of: fills, resting entries and commands in flight alike.
+
+    `lifted` is what operators let go of (`risk.state.in_force` or `risk.locks.lifted`).
 
     What the decision `apart_from` has brought so far is left out: its other slices are not in its own way.
     """
@@ -66,37 +75,53 @@ def snapshot(
         orders_last_s=books.orders_last_s,
         orders_last_min=books.orders_last_min,
         orders_today=books.orders_today,
+        trades_closed=len(books.closed),
         lost_at=max(last_losses.values(), default=None),
-        lifted=locks.lifted(desk.session.pk),
+        lifted=lifted,
         **_how_entries_went(books),
     )
 
 
 def count_again(
-    desk: Desk, quotes: Quotes, request: EntryRequest, context: RiskContext, *, decision: Decision
+    desk: Desk,
+    quotes: Quotes,
+    request: EntryRequest,
+    context: RiskContext,
+    *,
+    claim: Claim,
+    decision: Decision | None = None,
 ) -> tuple[Denial, ...]:
     """Ask once more what an entry's limits say, with the account's row locked: nobody else enters meanwhile.
 
-    Several processes may have asked at once, each before the others' entries were written.
+    Several processes may have asked at once, each before the others' entries were written. Where nothing was sent and
+    no trade closed since the snapshot of `context`, that still counts. `decision`: the one whose next slice this is.
     """
-    limits, _ = limits_in_force(desk)
-    counted = snapshot(desk, quotes, context.account.capital_inr, apart_from=decision.pk)
-    now = desk.clocks.market_now()
-    return rules.check_counts(request, replace(context, account=counted, limits=limits, now=now))
+    account = context.account
+    if (claim.day_number - 1, claim.trades_closed) != (account.orders_today, account.trades_closed):
+        apart_from = decision.pk if decision else None
+        account = snapshot(desk, quotes, account.capital_inr, lifted=account.lifted, apart_from=apart_from)
+    limits, now = capped(desk, claim.limits), desk.clocks.market_now()
+    return rules.check_counts(request, replace(context, account=account, limits=limits, now=now))
 
 
 def limits_in_force(desk: Desk) -> tuple[Limits, int]:
     """The limits of this moment, capped on the first LIVE day, and their version."""
     limits, version = state.limits_now(desk.account.pk)
+    return capped(desk, limits), version
+
+
+def capped(desk: Desk, limits: Limits) -> Limits:
+    """What holds of an account's saved limits today: less on its first LIVE day."""
     first_live_day = desk.account.mode == Mode.LIVE and desk.account.live_since == desk.trading_date
-    return effective(limits, is_first_live_day=first_live_day), version
+    return effective(limits, is_first_live_day=first_live_day)
 
 
 def keep_locks(desk: Desk, quotes: Quotes) -> None:
     """Write down which protections lock entries now, so that an operator sees it before the next signal comes."""
     limits, _ = limits_in_force(desk)
     now = desk.clocks.market_now()
-    standing = protections.standing(snapshot(desk, quotes, capital_inr(desk)), limits, now)
+    counted = snapshot(desk, quotes, capital_inr(desk), lifted=locks.lifted(desk.session.pk))
+    standing = protections.standing(counted, limits, now)
     locks.keep(desk.account.pk, desk.session.pk, standing, now)
 
 

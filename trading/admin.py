@@ -8,7 +8,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -22,7 +22,9 @@ from aitrapp_site.console import (
     links,
     list_link,
 )
+from aitrapp_site.lists import among
 from trading import keys
+from trading.core.enums import Exchange, OrderStatus
 from trading.models import (
     Account,
     ApiKey,
@@ -143,17 +145,39 @@ class MarketDayAdmin(ConsoleAdmin):
     search_fields = ("name",)
 
 
+def strategies() -> list[str]:
+    """The names of strategies; the tables that carry them are long."""
+    names = StrategySetting.objects.order_by("strategy").values_list("strategy", flat=True)
+    return list(names.distinct())
+
+
+BY_STRATEGY = among("strategy", "strategy", strategies)
+#: rows that belong to an order are found by it: a search in two tables at once would read both
+BY_ORDER = (
+    "order__tradingsymbol__startswith", "order__client_order_id__startswith", "order__tag__startswith",
+    "order__broker_order_id__startswith",
+)  # fmt: skip
+BY_ORDER_HELP = "How the order's symbol, tag or one of its ids begins"
+PURPOSES = ("place", "trail", "resize", "close", "cancel")
+
+
 @admin.register(Signal)
 class SignalAdmin(ReadOnlyAdmin):
     list_display = (
         "seen_at", "strategy", "side", "tradingsymbol", "entry_price", "stop_price", "target_price",
         "score", "answer", "reason",
     )  # fmt: skip
-    list_filter = ("trading_date", "strategy", "side", "decision__approved", "account")
+    list_filter = ("trading_date", BY_STRATEGY, "side", "decision__approved", "account")
     list_select_related = ("decision",)
+    ordering = ("-trading_date", "-id")
     date_hierarchy = "trading_date"
-    search_fields = ("^tradingsymbol", "^strategy", "^plan_id", "reason")
-    related = ("answer",)
+    search_fields = ("tradingsymbol__startswith", "plan_id__startswith")
+    search_help_text = "How the symbol or the plan's id begins"
+    related = ("answer", "approvals")
+
+    @admin.display(description="approval")
+    def approvals(self, signal: Signal) -> str:
+        return link(getattr(signal, "approval", None))
 
     @admin.display(description="decision")
     def answer(self, signal: Signal) -> str:
@@ -171,11 +195,12 @@ class DecisionAdmin(ReadOnlyAdmin):
         "decided_at", "approved", "signal", "quantity", "why", "risk_inr", "reward_inr", "costs_inr",
         "mode", "orders",
     )  # fmt: skip
-    list_filter = ("approved", "mode", "signal__trading_date", "signal__strategy")
+    list_filter = ("approved", "mode", among("signal__strategy", "strategy", strategies))
     list_select_related = ("signal",)
     prefetch = ("order_set", "trade_set")
     date_hierarchy = "decided_at"
-    search_fields = ("^signal__tradingsymbol", "^signal__strategy", "^signal__plan_id")
+    search_fields = ("signal__tradingsymbol__startswith", "signal__plan_id__startswith")
+    search_help_text = "How the symbol or the plan's id begins"
     related = ("why", "limits", "orders", "trades")
 
     @admin.display(description="why refused")
@@ -227,8 +252,13 @@ class OrderAdmin(ReadOnlyAdmin):
     )  # fmt: skip
     list_filter = ("trading_date", "status", "role", "mode", "side", "account")
     list_select_related = ("decision", "entry")
+    ordering = ("-trading_date", "-id")
     date_hierarchy = "trading_date"
-    search_fields = ("^tradingsymbol", "^client_order_id", "^tag", "^broker_order_id", "^exchange_order_id")
+    search_fields = (
+        "tradingsymbol__startswith", "client_order_id__startswith", "tag__startswith",
+        "broker_order_id__startswith", "exchange_order_id__startswith",
+    )  # fmt: skip
+    search_help_text = "How the symbol, the tag or one of the order's ids begins"
     related = ("exits", "trades", "groups")
     inlines = (OrderEventInline, CommandInline, FillInline)
 
@@ -253,42 +283,49 @@ class OrderAdmin(ReadOnlyAdmin):
 @admin.register(OrderEvent)
 class OrderEventAdmin(ReadOnlyAdmin):
     list_display = ("at", "order", "from_status", "to_status", "filled_quantity", "who", "why")
-    list_filter = ("to_status", "who")
+    list_filter = (among("to_status", "to status", lambda: list(OrderStatus)),)
     list_select_related = ("order",)
-    ordering = ("-id",)
+    ordering = ("-at", "-id")
     date_hierarchy = "at"
-    search_fields = ("^order__tradingsymbol", "^order__client_order_id", "^order__broker_order_id", "why")
+    search_fields = BY_ORDER
+    search_help_text = BY_ORDER_HELP
 
 
 @admin.register(Command)
 class CommandAdmin(ReadOnlyAdmin):
     list_display = ("intent_at", "order", "number", "kind", "purpose", "outcome", "latency_ms", "reason")
-    list_filter = ("outcome", "kind", "purpose")
+    list_filter = ("outcome", "kind", among("purpose", "purpose", lambda: PURPOSES))
     list_select_related = ("order",)
-    ordering = ("-id",)
+    ordering = ("-intent_at", "-id")
     date_hierarchy = "intent_at"
-    search_fields = ("^order__tradingsymbol", "^order__client_order_id", "^order__broker_order_id", "reason")
+    search_fields = BY_ORDER
+    search_help_text = BY_ORDER_HELP
 
 
 @admin.register(Trade)
 class TradeAdmin(ReadOnlyAdmin):
     """Gross, charges and net are always shown apart."""
 
+    change_form_outer_before_template = "admin/trade_chart.html"
     list_display = (
         "opened_at", "side", "tradingsymbol", "strategy", "entered_quantity", "exited_quantity",
         "gross_inr", "charges_inr", "net_inr", "closed_at", "decision", "groups",
     )  # fmt: skip
-    list_filter = ("trading_date", "strategy", "side", ("closed_at", admin.EmptyFieldListFilter), "account")
+    list_filter = ("trading_date", BY_STRATEGY, "side", ("closed_at", admin.EmptyFieldListFilter), "account")
     list_select_related = ("decision",)
     prefetch = ("groups",)
+    ordering = ("-trading_date", "-id")
     date_hierarchy = "trading_date"
-    search_fields = ("^tradingsymbol", "^strategy")
+    search_fields = ("tradingsymbol__startswith",)
+    search_help_text = "How the symbol begins"
     related = ("orders", "groups")
     inlines = (FillInline,)
 
     @admin.display(description="orders")
     def orders(self, trade: Trade) -> str:
-        return links(Order.objects.filter(fills__trade=trade).distinct().order_by("asked_at", "id"))
+        # A stop that rests has no fill yet: it is found by its entry.
+        mine = Q(fills__trade=trade) | Q(entry__fills__trade=trade)
+        return links(Order.objects.filter(mine).distinct().order_by("asked_at", "id"))
 
     @admin.display(description="OCO groups")
     def groups(self, trade: Trade) -> str:
@@ -298,11 +335,12 @@ class TradeAdmin(ReadOnlyAdmin):
 @admin.register(Fill)
 class FillAdmin(ReadOnlyAdmin):
     list_display = ("filled_at", "side", "quantity", "price", "order", "trade", "broker_trade_id")
-    list_filter = ("trading_date", "side", "exchange", "account")
+    list_filter = ("trading_date", "side", among("exchange", "exchange", lambda: list(Exchange)), "account")
     list_select_related = ("order", "trade")
-    ordering = ("-filled_at", "-id")
+    ordering = ("-trading_date", "-id")
     date_hierarchy = "trading_date"
-    search_fields = ("^order__tradingsymbol", "^broker_order_id", "^broker_trade_id")
+    search_fields = BY_ORDER
+    search_help_text = BY_ORDER_HELP
 
 
 @admin.register(VenueSession)
@@ -358,13 +396,5 @@ class KiteLoginAdmin(ReadOnlyAdmin):
     search_fields = ("broker_user", "asked_by")
     date_hierarchy = "logged_in_at"
     fields = (
-        "account",
-        "place",
-        "broker_user",
-        "logged_in_at",
-        "dies_at",
-        "asked_by",
-        "stored_at",
-        "ended_at",
-        "ended_why",
-    )
+        "account", "place", "broker_user", "logged_in_at", "dies_at", "asked_by", "stored_at", "ended_at", "ended_why",
+    )  # fmt: skip

@@ -20,11 +20,6 @@ class TooLate(Exception):
     """Nobody can answer any more; the text says why."""
 
 
-def are_wanted(desk: Desk) -> bool:
-    """Whether this account asks before each entry; read anew, so that switching it counts for the next one."""
-    return Account.objects.filter(pk=desk.account.pk, asks_first=True).exists()
-
-
 def ask(desk: Desk, signal: Signal, request: EntryRequest, *, until: datetime) -> Approval:
     """Put one entry before the operator."""
     return Approval.objects.create(

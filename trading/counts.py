@@ -14,6 +14,7 @@ from django.db import connection
 
 from trading.core import order_states
 from trading.desk import Desk
+from trading.sending import NEWEST_COMMANDS
 
 #: the most that a streak of refused entries is counted to: the limit's own most
 ENTRIES_LOOKED_AT: Final = 50
@@ -126,17 +127,15 @@ SELECT
 _BOOKS: Final = _COUNTED.replace("CLOSED", ", ".join(f"'{word}'" for word in sorted(order_states.CLOSED)))
 
 # Of what was sent. Who writes an intent has counted it himself (`trading.sending.claim`).
-_SENT: Final = """,
+_SENT: Final = f""",
  (SELECT jsonb_build_array(
-     count(*) FILTER (WHERE c.intent_at > %(second)s AND c.kind = 'PLACE' AND o.role = 'ENTRY'),
+     count(*) FILTER (WHERE c.intent_at > %(second)s AND c.purpose = 'enter'),
      count(*) FILTER (WHERE c.intent_at > %(second)s),
      count(*))
-    FROM trading_command c
-    JOIN trading_order o ON o.id = c.order_id
-   WHERE o.account_id = %(account)s AND o.session_id = %(session)s AND o.trading_date = %(day)s
-     AND c.intent_at > %(minute)s),
- (SELECT count(*) FROM trading_command c JOIN trading_order o ON o.id = c.order_id
-   WHERE o.account_id = %(account)s AND o.session_id = %(session)s AND o.trading_date = %(day)s)
+    FROM ({NEWEST_COMMANDS}) AS c
+   WHERE c.intent_at > %(minute)s),
+ (SELECT coalesce(max(day_number), 0) FROM trading_command
+   WHERE session_id = %(session)s AND trading_date = %(day)s)
 """
 
 

@@ -1,15 +1,15 @@
 """Decisions: a signal is sized, priced and checked; the answer is stored with all its reasons, then carried out."""
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 
 from django.db import transaction
 
-from risk import blackouts, locks, protections, rules, self_test, state
+from risk import locks, protections, rules, self_test, state
 from risk.check import Approved, Refused, check_entry
 from risk.limits import Limits
 from risk.rules import AccountSnapshot, Denial, EntryRequest, EntryWindow, RiskContext
@@ -24,7 +24,7 @@ from trading.core.session import Session
 from trading.core.values import InstrumentSpec, OrderRequest, Quote
 from trading.desk import Desk
 from trading.models import Approval, Decision, Order, Signal
-from trading.sending import BudgetSpent
+from trading.sending import BudgetSpent, Claim
 
 log = logging.getLogger(__name__)
 
@@ -50,43 +50,25 @@ def decide(
     `seen_s` is the monotonic time at which the tick that led here was read. Where the account asks first, an entry
     that may be made waits for an operator, without a Decision; `is_agreed`: it was answered with yes.
     """
-    limits, limits_version = account.limits_in_force(desk)
-    capital = account.capital_inr(desk)
+    now = desk.clocks.market_now()
+    in_force = state.in_force(desk.account.pk, desk.session.pk, universe.name_of(market.spec), now)
+    limits, capital = account.capped(desk, in_force.limits), account.capital_inr(desk)
     request = _entry_request(desk, signal, market, capital, limits.risk_per_trade_pct)
     order_requests = _order_requests(desk, signal, request, market.spec)
-    context = _context(desk, market, account.snapshot(desk, market.quotes, capital), limits)
+    counted = account.snapshot(desk, market.quotes, capital, lifted=in_force.lifted)
+    context = _context(desk, market, counted, in_force, limits, now)
     verdict = check_entry(request, order_requests[0], context)
     if isinstance(verdict, Approved):
         verdict, request = _ask_margin(desk, request, order_requests, context)
-    if isinstance(verdict, Approved) and not is_agreed and approvals.are_wanted(desk):
+    if isinstance(verdict, Approved) and in_force.asks_first and not is_agreed:
         approvals.ask(desk, signal, request, until=signal.seen_at + timedelta(seconds=limits.signal_age_s))
         return []
-    denials = verdict.denials if isinstance(verdict, Refused) else ()
-    with transaction.atomic():
-        _note_rules_and_locks(desk, context, verdict.asked, denials)
-        decision = Decision.objects.create(
-            signal=signal,
-            approved=not denials,
-            quantity=request.quantity,
-            reasons=[asdict(one) for one in denials],
-            decided_at=context.now,
-            mode=desk.account.mode,
-            limits_version=limits_version,
-            capital_inr=capital,
-            risk_inr=request.risk_inr,
-            reward_inr=request.reward_inr,
-            costs_inr=request.charges_inr + request.slippage_inr,
-            limit_price=request.entry_price,
-            tick_to_decision_ms=round((desk.clocks.monotonic_s() - seen_s) * 1000, 3),
-        )
-    if not decision.approved:
+    version = in_force.limits_version
+    asked = _Asked(desk, signal, market, request, context, version, verdict.asked, seen_s)
+    if isinstance(verdict, Refused):
+        _refuse_asked(asked, verdict.denials)
         return []
-    return _send(
-        desk,
-        decision,
-        order_requests,
-        look_again=partial(_look_again, desk, market.quotes, request, context, decision),
-    )
+    return _send(asked, order_requests)
 
 
 class TakenMeanwhile(Exception):
@@ -97,24 +79,74 @@ class TakenMeanwhile(Exception):
         self.denials = denials
 
 
-def _look_again(
-    desk: Desk, quotes: Quotes, request: EntryRequest, context: RiskContext, decision: Decision
-) -> None:
-    """With the account's row locked, before an intent is written. Raises TakenMeanwhile."""
-    denials = account.count_again(desk, quotes, request, context, decision=decision)
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """An entry and all that its answer was found with."""
+
+    desk: Desk
+    signal: Signal
+    market: Market
+    request: EntryRequest
+    context: RiskContext
+    limits_version: int
+    rules: Collection[RiskReason]
+    seen_s: float
+
+
+def _store(asked: _Asked, denials: Collection[Denial]) -> Decision:
+    desk, request, context = asked.desk, asked.request, asked.context
+    return Decision.objects.create(
+        signal=asked.signal,
+        approved=not denials,
+        quantity=request.quantity,
+        reasons=[asdict(one) for one in denials],
+        decided_at=context.now,
+        mode=desk.account.mode,
+        limits_version=asked.limits_version,
+        capital_inr=context.account.capital_inr,
+        risk_inr=request.risk_inr,
+        reward_inr=request.reward_inr,
+        costs_inr=request.charges_inr + request.slippage_inr,
+        limit_price=request.entry_price,
+        tick_to_decision_ms=round((desk.clocks.monotonic_s() - asked.seen_s) * 1000, 3),
+    )
+
+
+def _refuse_asked(asked: _Asked, denials: Collection[Denial]) -> None:
+    with transaction.atomic():
+        _store(asked, denials)
+        _note_rules_and_locks(asked, denials)
+
+
+def _decided(asked: _Asked, sent: Sequence[Order], claim: Claim) -> Decision:
+    """With the account's row locked, before an intent is written: counted again, the answer is stored beside it.
+
+    So an approval without an order is not to be found, whatever ends the process. Raises TakenMeanwhile.
+    """
+    before = sent[0].decision if sent else None
+    denials = account.count_again(
+        asked.desk, asked.market.quotes, asked.request, asked.context, claim=claim, decision=before
+    )
     if denials:
         raise TakenMeanwhile(denials)
+    return before or _store(asked, ())
 
 
-def _context(desk: Desk, market: Market, snapshot: AccountSnapshot, limits: Limits) -> RiskContext:
-    now = desk.clocks.market_now()
+def _context(
+    desk: Desk,
+    market: Market,
+    snapshot: AccountSnapshot,
+    in_force: state.InForce,
+    limits: Limits,
+    now: datetime,
+) -> RiskContext:
     return RiskContext(
         account=snapshot,
         limits=limits,
-        entries_off=state.reasons_off(desk.account.pk),
+        entries_off=in_force.entries_off,
         mode_problem=_mode_problem(desk),
-        excluded=universe.why_excluded(desk.account.pk, market.spec),
-        blackout=blackouts.event_now(universe.name_of(market.spec), now),
+        excluded=in_force.excluded,
+        blackout=in_force.event,
         window=EntryWindow(
             entries_from=market.session.entries_from, entries_until=market.session.entries_until
         ),
@@ -123,12 +155,15 @@ def _context(desk: Desk, market: Market, snapshot: AccountSnapshot, limits: Limi
     )
 
 
-def _note_rules_and_locks(
-    desk: Desk, context: RiskContext, asked: Collection[RiskReason], denials: Collection[Denial]
-) -> None:
-    """Beside the decision, in its transaction: what each rule said, and which locks stood."""
+def _note_rules_and_locks(asked: _Asked, denials: Collection[Denial]) -> None:
+    """What each rule said, and which locks stood.
+
+    Beside a refusal, in its transaction; of an entry once it was sent, which it would hold up. A process that ends
+    between leaves one pass of each rule uncounted.
+    """
+    desk, context = asked.desk, asked.context
     refused = {denial.reason for denial in denials}
-    self_test.count(desk.session.pk, desk.trading_date, asked, refused)
+    self_test.count(desk.session.pk, desk.trading_date, asked.rules, refused)
     standing = protections.standing(context.account, context.limits, context.now)
     locks.keep(desk.account.pk, desk.session.pk, standing, context.now)
 
@@ -246,38 +281,35 @@ def _order_requests(
     return made
 
 
-def _send(
-    desk: Desk, decision: Decision, order_requests: list[OrderRequest], look_again: Callable[[], None]
-) -> list[Order]:
-    """Send the slices of an approved entry while the limits have room. What was not sent stays unsent."""
+def _send(asked: _Asked, order_requests: list[OrderRequest]) -> list[Order]:
+    """Send the slices of an entry that every rule let pass, while the limits have room.
+
+    Where not even the first is sent, the answer is a refusal, with what stood in its way.
+    """
     sent: list[Order] = []
     for number, one in enumerate(order_requests):
         try:
-            order = orders.submit(desk, Approved(one), decision=decision, slice=number, look_again=look_again)
+            order = orders.submit(
+                asked.desk, Approved(one), slice=number, decided=partial(_decided, asked, sent)
+            )
         except (BudgetSpent, TakenMeanwhile) as error:
             log.warning(
-                "only %d of %d orders of %s were sent: %s", number, len(order_requests), decision, error
+                "only %d of %d orders of %s were sent: %s", number, len(order_requests), asked.signal, error
             )
             if not sent:
-                _take_back(desk, decision, error)
+                version = account.limits_in_force(asked.desk)[1]
+                _refuse_asked(replace(asked, limits_version=version), _denials_of(error))
             break
         sent.append(order)
+    if sent:
+        _note_rules_and_locks(asked, ())
     return sent
 
 
-def _take_back(desk: Desk, decision: Decision, error: BudgetSpent | TakenMeanwhile) -> None:
-    """Nothing of an approved entry was sent: its answer becomes a refusal, with what stood in its way."""
-    denials = (
-        error.denials
-        if isinstance(error, TakenMeanwhile)
-        else (Denial(reason=RiskReason.ORDER_RATE, text=f"{error}."),)
-    )
-    decision.approved, decision.reasons = False, [asdict(one) for one in denials]
-    decision.limits_version = account.limits_in_force(desk)[1]
-    refused = {one.reason for one in denials}
-    with transaction.atomic():
-        self_test.count(desk.session.pk, desk.trading_date, refused, refused)
-        decision.save(update_fields=["approved", "reasons", "limits_version"])
+def _denials_of(error: BudgetSpent | TakenMeanwhile) -> tuple[Denial, ...]:
+    if isinstance(error, TakenMeanwhile):
+        return error.denials
+    return (Denial(reason=RiskReason.ORDER_RATE, text=f"{error}."),)
 
 
 def _ask_margin(

@@ -7,7 +7,7 @@ taken over faster after a crash, but a *stopped* leader would keep it and it has
 import socket
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection
 from django.db.models import Exists, F, QuerySet
@@ -17,9 +17,9 @@ from trading.core.enums import Loop
 from trading.models import Lease
 
 DEFAULT_TTL_S = 6.0
-_CURRENT: Final = (
-    "SELECT 1 FROM trading_lease WHERE account_id = %s AND loop = %s AND fence = %s AND expires_at >= now()"
-)
+#: part of a statement, with the parameters that `named` gives
+CURRENT: Final = """EXISTS (SELECT 1 FROM trading_lease
+    WHERE account_id = %(account)s AND loop = %(loop)s AND fence = %(fence)s AND expires_at >= now())"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +91,16 @@ def release_of_dead(pid: int) -> int:
     return held.update(expires_at=None, holder="")
 
 
+def named(held: Held) -> dict[str, Any]:
+    """The parameters of `CURRENT`."""
+    return {"account": held.account_id, "loop": held.loop.value, "fence": held.fence}
+
+
 def is_current(held: Held) -> bool:
     """Whether this very taking is still the one that leads."""
     with connection.cursor() as cursor:
-        cursor.execute(_CURRENT, [held.account_id, held.loop.value, held.fence])
-        return cursor.fetchone() is not None
+        cursor.execute(f"SELECT {CURRENT}", named(held))
+        return bool(cursor.fetchone()[0])
 
 
 def leads(held: Held) -> Exists:

@@ -18,7 +18,7 @@ from trading.core.enums import CommandKind, CommandOutcome, OrderStatus, OrderTy
 from trading.core.values import OrderChange, OrderReport, OrderRequest
 from trading.desk import Desk
 from trading.models import Command, Decision, Order, OrderEvent
-from trading.sending import Answer
+from trading.sending import Answer, Claim
 
 AVERAGE = Decimal("0.0001")  #: the places an average is kept to
 #: a call has ended by then, and its outcome is written
@@ -71,28 +71,27 @@ def submit(
     desk: Desk,
     approved: Approved,
     *,
-    decision: Decision | None = None,
     entry: Order | None = None,
     group_number: int | None = None,
     slice: int = 0,
-    purpose: str = "place",
-    look_again: Callable[[], None] | None = None,
+    purpose: str = "enter",
+    decided: Callable[[Claim], Decision] | None = None,
 ) -> Order:
     """Write the intent, ask the broker, write the outcome. Takes only what the pre-trade check let through.
 
-    `look_again` is called before the intent, with the account's row locked; what it raises leaves nothing written.
+    An entry's `decided` is called before the intent, with the account's row locked, for the Decision it carries out;
+    what it raises leaves nothing written.
     Raises FenceLost or BudgetSpent before anything was written, IntegrityError when the id was used before.
     """
     request = approved.request
     opens_risk = request.role is Role.ENTRY
     with transaction.atomic():
-        sending.claim(desk, opens_risk=opens_risk, uses_all=purpose == "close")
-        if look_again is not None:
-            look_again()
+        claim = sending.claim(desk, opens_risk=opens_risk, uses_all=purpose == "close")
+        decision = decided(claim) if decided is not None else None
         intent_s = desk.clocks.monotonic_s()
         order = _remember(desk, request, decision, entry, group_number, slice)
         _remember_event(order, "", who=desk.lease.holder, why=purpose, now=order.asked_at)
-        command = _intend(desk, order, CommandKind.PLACE, purpose)
+        command = _intend(desk, order, claim, CommandKind.PLACE, purpose, {})
     answer = _carry_out(
         desk, command, lambda: desk.broker.place(request), intent_s=intent_s, opens_risk=opens_risk
     )
@@ -120,9 +119,9 @@ def modify(desk: Desk, order: Order, change: OrderChange, *, purpose: str) -> Co
         if (value := getattr(change, name)) is not None
     }
     with transaction.atomic():
-        sending.claim(desk, opens_risk=False, uses_all=purpose == "close")
+        claim = sending.claim(desk, opens_risk=False, uses_all=purpose == "close")
         intent_s = desk.clocks.monotonic_s()
-        command = _intend(desk, order, CommandKind.MODIFY, purpose, arguments)
+        command = _intend(desk, order, claim, CommandKind.MODIFY, purpose, arguments)
     _carry_out(desk, command, lambda: desk.broker.modify(order.broker_order_id, change), intent_s=intent_s)
     return command
 
@@ -130,9 +129,9 @@ def modify(desk: Desk, order: Order, change: OrderChange, *, purpose: str) -> Co
 def cancel(desk: Desk, order: Order, *, purpose: str = "cancel") -> Command:
     """Ask for a cancel. It may lose the race to a fill: only the book says."""
     with transaction.atomic():
-        sending.claim(desk, opens_risk=False, uses_all=True)
+        claim = sending.claim(desk, opens_risk=False, uses_all=True)
         intent_s = desk.clocks.monotonic_s()
-        command = _intend(desk, order, CommandKind.CANCEL, purpose)
+        command = _intend(desk, order, claim, CommandKind.CANCEL, purpose, {})
     _carry_out(desk, command, lambda: desk.broker.cancel(order.broker_order_id), intent_s=intent_s)
     return command
 
@@ -245,7 +244,7 @@ def settle_interrupted(desk: Desk) -> int:
     """After a restart: an intent whose outcome was never written is UNKNOWN, and is looked for in the book."""
     now, machine_now = desk.clocks.market_now(), desk.clocks.machine_now()
     hanging = Command.objects.filter(
-        order__account=desk.account, order__session=desk.session, outcome=CommandOutcome.PENDING
+        order__account=desk.account, session=desk.session, outcome=CommandOutcome.PENDING
     ).exclude(fence=desk.lease.fence)
     count = 0
     for command in hanging.select_related("order"):
@@ -298,14 +297,17 @@ def _remember(
 
 
 def _intend(
-    desk: Desk, order: Order, kind: CommandKind, purpose: str, arguments: dict[str, str] | None = None
+    desk: Desk, order: Order, claim: Claim, kind: CommandKind, purpose: str, arguments: dict[str, str]
 ) -> Command:
     return Command.objects.create(
         order=order,
+        session_id=order.session_id,
+        trading_date=order.trading_date,
+        day_number=claim.day_number,
         number=1 if kind is CommandKind.PLACE else order.commands.count() + 1,
         kind=kind,
         purpose=purpose,
-        arguments=arguments or {},
+        arguments=arguments,
         fence=desk.lease.fence,
         intent_at=desk.clocks.market_now(),
         intent_machine_at=desk.clocks.machine_now(),

@@ -8,14 +8,15 @@ fence. So an entry is sent at most once, ever, whatever comes back.
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from django.db import connection
 
 from risk import state
+from risk.limits import Limits
 from trading import lease
 from trading.broker.base import BrokerRefused, BrokerUnavailable, OutcomeUnknown, SessionExpired
-from trading.core.enums import CommandKind, CommandOutcome, PauseReason, Role
+from trading.core.enums import CommandOutcome, PauseReason
 from trading.desk import Desk
 from trading.lease import FenceLost
 
@@ -37,28 +38,33 @@ class BudgetSpent(Exception):
         self.again_at = again_at
 
 
-# Written out: each command asks them with the account's row locked, and all others wait meanwhile.
-_RECENT: Final = """
-    SELECT c.intent_at, c.intent_machine_at, c.outcome_machine_at, c.kind, o.role
-      FROM trading_command c JOIN trading_order o ON o.id = c.order_id
-     WHERE o.account_id = %s AND o.session_id = %s AND c.intent_at > %s
-"""
-_TODAY: Final = """
-    SELECT count(*) FROM trading_command c JOIN trading_order o ON o.id = c.order_id
-     WHERE o.account_id = %s AND o.session_id = %s AND o.trading_date = %s
+#: part of a statement: more than any minute may hold. So many rows at most, whatever the planner knows of their times.
+NEWEST_COMMANDS: Final = """
+    SELECT day_number, purpose, intent_at, intent_machine_at, outcome_machine_at FROM trading_command
+     WHERE session_id = %(session)s AND trading_date = %(day)s ORDER BY day_number DESC LIMIT 400"""
+# Written out: each command asks it with the account's row locked, and all others wait meanwhile. One line at least.
+_CLAIM: Final = f"""
+    SELECT {lease.CURRENT}, {state.LIMITS_TOLD},
+           (SELECT count(*) FROM trading_trade
+             WHERE session_id = %(session)s AND trading_date = %(day)s AND closed_at IS NOT NULL),
+           today.newest,
+           CASE WHEN %(jumps)s THEN c.intent_machine_at ELSE c.intent_at END
+               + coalesce(c.outcome_machine_at - c.intent_machine_at, interval '0'),
+           c.purpose = 'enter'
+      FROM (SELECT coalesce(max(day_number), 0) AS newest FROM trading_command
+             WHERE session_id = %(session)s AND trading_date = %(day)s) AS today
+      LEFT JOIN ({NEWEST_COMMANDS}) AS c ON c.intent_at > %(minute)s
 """
 
 
 class _Sent(NamedTuple):
-    """One command of the last minute, as far as it is counted."""
+    """A command of the last minute, as far as it is counted.
+
+    It counts from its answer on: what is on its way may be quicker than what went before.
+    """
 
     counted_at: datetime
-    kind: str
-    role: str
-
-    @property
-    def is_entry(self) -> bool:
-        return self.kind == CommandKind.PLACE and self.role == Role.ENTRY
+    is_entry: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +77,16 @@ class Answer:
     latency_ms: float = 0.0
 
 
-def claim(desk: Desk, *, opens_risk: bool, uses_all: bool = False) -> None:
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Leave to write one intent, as the `day_number`th command of the day. `limits` are as saved, uncapped."""
+
+    day_number: int
+    trades_closed: int
+    limits: Limits
+
+
+def claim(desk: Desk, *, opens_risk: bool, uses_all: bool = False) -> Claim:
     """Inside the transaction that writes an intent: take the account's row, then check fence and rate budget.
 
     The row lock makes all processes of an account count one after the other. `uses_all` is the flatten's: it may
@@ -81,18 +96,13 @@ def claim(desk: Desk, *, opens_risk: bool, uses_all: bool = False) -> None:
     Raises FenceLost or BudgetSpent; the transaction must then be rolled back.
     """
     mode = _lock_account(desk.account.pk)
-    if not lease.is_current(desk.lease):
+    now = desk.clocks.market_now()
+    leads, limits, trades_closed, today, recent = _look(desk, now - timedelta(minutes=1))
+    if not leads:
         raise FenceLost(f"{desk.lease.holder} no longer leads {desk.lease.loop}")
     if opens_risk and mode != desk.account.mode:
         raise FenceLost(f"{desk.lease.holder} began as {desk.account.mode} and the account is {mode}")
-    now = desk.clocks.market_now()
-    limits, _ = state.limits_now(desk.account.pk)
-    jumps = desk.clocks.market_time_jumps
-    clock = desk.clocks.machine_now() if jumps else now
-    recent = [
-        _Sent(_counted_at(machine_at if jumps else at, machine_at, answered_at), kind, role)
-        for at, machine_at, answered_at, kind, role in _sent_since(desk, now - timedelta(minutes=1))
-    ]
+    clock = desk.clocks.machine_now() if desk.clocks.market_time_jumps else now
     second = [one for one in recent if one.counted_at > clock - SECOND]
     if len(second) >= limits.orders_per_s:
         raise BudgetSpent(
@@ -103,8 +113,9 @@ def claim(desk: Desk, *, opens_risk: bool, uses_all: bool = False) -> None:
         raise BudgetSpent(f"{limits.entries_per_s} entries in the last second: the rest is kept for exits")
     if not uses_all and len(recent) >= limits.orders_per_min:
         raise BudgetSpent(f"{limits.orders_per_min} orders in the last minute")
-    if opens_risk and _sent_today(desk) >= limits.orders_per_day:
+    if opens_risk and today >= limits.orders_per_day:
         raise BudgetSpent(f"{limits.orders_per_day} orders today: the rest is kept for exits")
+    return Claim(day_number=today + 1, trades_closed=trades_closed, limits=limits)
 
 
 def _lock_account(account_id: int) -> str:
@@ -115,22 +126,15 @@ def _lock_account(account_id: int) -> str:
     return str(mode)
 
 
-def _sent_since(desk: Desk, moment: datetime) -> list[tuple[datetime, datetime, datetime | None, str, str]]:
+def _look(desk: Desk, since: datetime) -> tuple[bool, Limits, int, int, list[_Sent]]:
+    """Whether we lead, the limits, trades closed and commands written today, and the commands since a moment."""
+    books: dict[str, Any] = {"session": desk.session.pk, "day": desk.trading_date, "minute": since}
     with connection.cursor() as cursor:
-        cursor.execute(_RECENT, [desk.account.pk, desk.session.pk, moment])
-        return list(cursor.fetchall())
-
-
-def _sent_today(desk: Desk) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(_TODAY, [desk.account.pk, desk.session.pk, desk.trading_date])
-        (count,) = cursor.fetchone()
-    return int(count)
-
-
-def _counted_at(at: datetime, machine_at: datetime, answered_at: datetime | None) -> datetime:
-    """What is on its way may be quicker than what went before, so an order counts from its answer on."""
-    return at + (answered_at - machine_at if answered_at else timedelta(0))
+        cursor.execute(_CLAIM, {**lease.named(desk.lease), **books, "jumps": desk.clocks.market_time_jumps})
+        rows = cursor.fetchall()
+    leads, limits, trades_closed, today = rows[0][:4]
+    recent = [_Sent(*row[4:]) for row in rows if row[4]]
+    return leads, state.limits_of(desk.account.pk, limits)[0], trades_closed, today, recent
 
 
 def carry_out(desk: Desk, call: Callable[[], str | None], *, opens_risk: bool, intent_s: float) -> Answer:

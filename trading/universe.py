@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from trading.core.enums import Exclusion
 from trading.core.values import InstrumentSpec
@@ -17,9 +17,6 @@ from trading.models import Account, UniverseRow
 COLUMNS: Final = ("name", "exclusion", "why")
 _NAME: Final = re.compile(r"[A-Z0-9][A-Z0-9&\-]{0,39}")
 WHY_LENGTH: Final = 200
-_EXCLUDED: Final = (
-    "SELECT exclusion, why FROM trading_universerow WHERE account_id = %s AND name = %s AND exclusion <> ''"
-)
 
 
 class UnreadableUniverse(ValueError):
@@ -30,14 +27,6 @@ def names_of(account_id: int) -> frozenset[str]:
     """The names an account watches; empty where it has no rows, which leaves it to the settings."""
     watched = UniverseRow.objects.filter(account_id=account_id, is_watched=True)
     return frozenset(watched.values_list("name", flat=True))
-
-
-def why_excluded(account_id: int, spec: InstrumentSpec) -> str:
-    """Why an instrument is not entered, in words; empty when it may be."""
-    with connection.cursor() as cursor:
-        cursor.execute(_EXCLUDED, [account_id, name_of(spec)])
-        row = cursor.fetchone()
-    return ", ".join(word for word in row if word) if row else ""
 
 
 def name_of(spec: InstrumentSpec) -> str:

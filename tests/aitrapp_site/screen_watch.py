@@ -82,7 +82,7 @@ class ScreenWatch:
             page = f"http://{site}/admin/login/"
             browser.get(page, timeout=SILENT_S)
             words = {"username": OPERATOR, "password": password}
-            words["csrfmiddlewaretoken"] = browser.cookies["csrftoken"]
+            words["csrfmiddlewaretoken"] = browser.cookies["csrftoken"] or ""
             browser.post(page, words, timeout=SILENT_S, allow_redirects=False)
             return f"sessionid={browser.cookies['sessionid']}"
 

@@ -14,7 +14,7 @@ ROUTES = {
         "/burnin", "/gate", "/locks", "/rules", "/approvals", "/metrics", "/audit", "/kite/login", "/kite/callback",
     },
     "POST": {"/mode", "/pause", "/resume", "/flatten", "/kite/postback", "/locks/{lock_id}/lift",
-        "/approvals/{approval_id}",
+        "/approvals/{approval_id}", "/positions/{trade_id}/close", "/oco/{group_id}/stop",
     },
 }  # fmt: skip
 

@@ -1,8 +1,12 @@
 """What holds for every page of the console, those of models still to come included."""
 
+import csv
+import io
 import re
+from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.contrib import admin
 from django.contrib.auth.models import Group, Permission, User
 from django.db import connection, models
@@ -10,8 +14,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from aitrapp_site import console
-from tests.console_rows import build_day
+from aitrapp_site import console, lists
+from tests.console_rows import build_chain, build_day
 
 pytestmark = pytest.mark.django_db
 
@@ -58,8 +62,14 @@ def test_every_list_and_page_opens_and_offers_no_delete(model, who, request):
     client = request.getfixturevalue(who)
     for address in (page(model, "changelist"), page(model, "change", row_of(model).pk)):
         answer = client.get(address)
+        text = answer.content.decode()
         assert answer.status_code == 200
-        assert not OFFERS_DELETE.search(answer.content.decode())
+        assert not OFFERS_DELETE.search(text)
+        assert text.count('class="safety-bar paper"') == 1
+        assert ('id="bar-flatten"' in text, "formaction=" in text and who == "viewer") == (
+            who == "operator",
+            False,
+        )
 
 
 @pytest.mark.parametrize("model", PAGES)
@@ -157,8 +167,63 @@ def test_headings_say_the_unit_and_json_is_readable(operator):
     assert "&quot;text&quot;: &quot;₹52,300.00 &amp; more&quot;" in decision
 
 
-def test_no_list_counts_the_whole_table():
+def test_no_list_counts_the_whole_table(operator, monkeypatch):
     assert {admin.site._registry[model].show_full_result_count for model in OURS} == {False}
+    assert {admin.site._registry[model].paginator for model in OURS} == {lists.FirstPages}
+    monkeypatch.setattr(lists, "COUNTED", 2)
+    chain = build_chain()
+    build_chain(2)
+    with CaptureQueriesContext(connection) as queries:
+        shown = operator.get(page(type(chain.entry), "changelist"))
+    counting = [one["sql"] for one in queries if "COUNT(" in one["sql"] and "trading_order" in one["sql"]]
+    assert ["LIMIT 3)" in sql for sql in counting] == [True]
+    assert shown.context["cl"].result_count == 2
+    assert "there are more" in shown.content.decode()
+
+
+def export_of(client: Client, model: type[models.Model], **wanted: str) -> list[list[str]]:
+    answer: Any = client.get(page(model, "export"), wanted)
+    assert answer.status_code == 200
+
+    async def read() -> str:
+        return "".join([part.decode() async for part in answer])
+
+    return list(csv.reader(io.StringIO(async_to_sync(read)())))
+
+
+@pytest.mark.parametrize("who", ["operator", "viewer"])
+def test_every_list_leaves_as_csv_without_what_its_page_does_not_show(who, request):
+    build_day()
+    for model in OURS:
+        head, *rows = export_of(request.getfixturevalue(who), model)
+        assert len(rows) == model._default_manager.count(), model
+        assert not {"sealed_token", "digest"} & set(head) - (
+            {"digest"} if model.__name__ == "BurninDay" else set()
+        )
+
+
+def test_an_export_is_filtered_ordered_and_safe_to_open_in_a_spreadsheet(operator):
+    for number in (1, 2, 3):
+        chain = build_chain(number)
+    signals = type(chain.signal).objects
+    signals.filter(account__name="paper-2").update(tradingsymbol="TCS")
+    signals.filter(pk=chain.signal.pk).update(reason="=HYPERLINK(1)", score=-0.5)
+    head, *rows = export_of(operator, type(chain.signal), q="NIFTY", o="-1")
+    found = [dict(zip(head, row, strict=True)) for row in rows]
+    assert [row["tradingsymbol"] for row in found] == ["NIFTY26NOVFUT"] * 2
+    last = next(row for row in found if row["id"] == str(chain.signal.pk))
+    assert last["reason"] == "'=HYPERLINK(1)"
+    assert (last["score"], last["entry_price"], last["score_parts"]) == ("-0.5", "24500.05", "{}")
+    assert last["seen_at"] == "2026-11-23T10:31:05.123000+05:30"
+    assert last["account_id"] == str(chain.account.pk)
+
+
+def test_who_may_not_see_a_list_gets_no_export_of_it(viewer):
+    user = User.objects.get(username="viewer")
+    user.user_permissions.remove(Permission.objects.get(codename="view_order"))
+    assert viewer.get("/admin/trading/order/export/").status_code == 403
+    assert viewer.get("/admin/trading/signal/export/?seen_at__gte=never").status_code == 400
+    assert viewer.get("/admin/trading/signal/export/").status_code == 200
 
 
 def test_the_header_says_which_mode_and_how_many_reasons_keep_entries_off(operator):
@@ -185,7 +250,7 @@ def test_the_sidebar_names_every_page_and_shows_only_what_one_may_see(operator):
     client.force_login(user)
     groups = client.get(reverse("admin:index")).context["sidebar_navigation"]
     assert [(group["title"], [item["title"] for item in group["items"]]) for group in groups] == [
-        ("The day", ["Trades"])
+        ("The day", ["Trades", "Results"])
     ]
 
 

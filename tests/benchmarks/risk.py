@@ -66,4 +66,7 @@ def told(found: dict[str, Any]) -> str:
         lines.append(
             f"{words}: p50 {one['p50_ms']:.3f} ms, p99 {one['p99_ms']:.3f} ms (at most {found['most_ms'][name]})"
         )
+    lines.append(
+        f"signal to the call, the way out's own checks included: p50 {found['to_the_call_p50_ms']:.3f} ms"
+    )
     return "\n".join(lines)

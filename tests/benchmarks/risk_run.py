@@ -22,7 +22,7 @@ from risk.models import RiskLimits  # noqa: E402
 from risk.rules import EntryRequest, RiskContext  # noqa: E402
 from tests.days.desk import Day  # noqa: E402
 from tests.days.market import NIFTY, STEEL  # noqa: E402
-from trading import decisions  # noqa: E402
+from trading import decisions, sending  # noqa: E402
 from trading.core.enums import OrderStatus  # noqa: E402
 from trading.core.values import OrderRequest, Quote  # noqa: E402
 from trading.decisions import Market  # noqa: E402
@@ -50,13 +50,16 @@ class Books:
         self.asked: tuple[EntryRequest, RiskContext]
         self._candle = 0
         self._began_s = 0.0
-        self.sent_s: list[float] = []
-        self.day.broker.place = self._place  # type: ignore[method-assign]  # to see when the intent was written
+        self.written_ms: list[float] = []
+        self.sent_ms: list[float] = []
+        self._carry_out = sending.carry_out
+        sending.carry_out = self._written  # to see when the intent was committed
+        self.day.broker.place = self._place  # type: ignore[method-assign]  # to see when it would leave
         decisions.check_entry = self._note  # type: ignore[attr-defined]  # to have a real entry for the rules alone
         self._fill(earlier)
 
     def sample(self) -> float:
-        """Milliseconds from a recorded signal to its entry's written intent."""
+        """Milliseconds from a recorded signal to its entry's committed intent."""
         self.day.replayed.clocks.move_to(self.day.now + timedelta(seconds=2))
         self.day.replayed.renew_leases()
         self._candle += 1
@@ -71,14 +74,18 @@ class Books:
         self._began_s = perf_counter()
         (order,) = decisions.decide(self.day.loop.desk, signal, market, seen_s=0.0)
         Order.objects.filter(pk=order.pk).update(status=OrderStatus.CANCELED)
-        return self.sent_s.pop()
+        return self.written_ms[-1]
 
     def _note(self, request: EntryRequest, order: OrderRequest, context: RiskContext) -> Any:
         self.asked = (request, context)
         return check.check_entry(request, order, context)
 
+    def _written(self, *args: Any, **more: Any) -> sending.Answer:
+        self.written_ms.append((perf_counter() - self._began_s) * 1000)
+        return self._carry_out(*args, **more)
+
     def _place(self, request: OrderRequest) -> str:
-        self.sent_s.append((perf_counter() - self._began_s) * 1000)
+        self.sent_ms.append((perf_counter() - self._began_s) * 1000)
         return f"bench-{self._candle}"
 
     def _market(self) -> Market:
@@ -93,7 +100,7 @@ class Books:
         """Earlier signals, decisions, orders and commands of the same day, as copies of the first."""
         signal, decision = Signal.objects.get(), Decision.objects.get()
         order = Order.objects.get(role="ENTRY")
-        command = Command.objects.get(order=order)
+        command, sent = Command.objects.get(order=order), Command.objects.count()
         for number in range(earlier):
             signal.pk, signal.candle_at, signal.plan_id = (
                 None,
@@ -107,7 +114,7 @@ class Books:
             order.client_order_id, order.tag, order.broker_order_id = f"c{number}", f"t{number}", f"b{number}"
             order.filled_quantity, order.asked_at = 0, order.asked_at - timedelta(seconds=1)
             order.save(force_insert=True)
-            command.pk, command.order = None, order
+            command.pk, command.order, command.day_number = None, order, sent + number + 1
             command.intent_at -= timedelta(minutes=2)
             command.save(force_insert=True)
         with connection.cursor() as cursor:
@@ -136,6 +143,7 @@ def main(samples: int, earlier: int) -> dict[str, Any]:
     books = Books(earlier)
     for _ in range(20):
         books.sample()
+    books.sent_ms.clear()
     decision = figures(books.sample, samples)
     asked = books.asked
     return {
@@ -143,6 +151,7 @@ def main(samples: int, earlier: int) -> dict[str, Any]:
         "open_positions": asked[1].account.open_positions,
         "rules": figures(lambda: time_rules(asked), samples),
         "decision": decision,
+        "to_the_call_p50_ms": round(median(books.sent_ms), 4),
     }
 
 

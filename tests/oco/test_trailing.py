@@ -8,6 +8,7 @@ from tests.oco.plan_builders import NOW, POLICY, ago, group, market, short, stop
 from trading.core.enums import GroupState
 
 TRAIL, BREAK_EVEN, REPEAT = MoveReason.TRAIL, MoveReason.BREAK_EVEN, MoveReason.REPEAT
+ASKED = MoveReason.ASKED
 #: one R ahead with an ATR of 500: 600 behind the best close
 AHEAD = {"best_close_paise": 101_000}
 CLOSED_CANDLE = market(101_000, candle_closed=True)
@@ -80,6 +81,28 @@ def test_break_even_never_takes_back_a_trail():
     resting = stop(trigger_price_paise=100_400, price_paise=100_095)
     view = group(sibling_target_filled=True, stop_paise=100_400, exit=resting)
     assert next_actions(view, market(101_200), POLICY, NOW) == []
+
+
+def test_an_operators_stop_is_moved_at_once_and_the_nearest_of_all_wishes_wins():
+    # 99,505 less 0.30 % is 99,206.485; between the candles' closes too
+    wish = {"asked_stop_paise": 99_505}
+    assert next_actions(group(**wish), market(100_000), POLICY, NOW) == [MoveStop(99_505, 99_205, ASKED)]
+    assert next_actions(group(**AHEAD, **wish), CLOSED_CANDLE, POLICY, NOW) == [
+        MoveStop(100_400, 100_095, TRAIL)
+    ]
+    # a short's stop is above: 100,495 plus 0.30 % is 100,796.485
+    bought = next_actions(short(asked_stop_paise=100_495), market(100_000), POLICY, NOW)
+    assert bought == [MoveStop(100_495, 100_800, ASKED)]
+
+
+@pytest.mark.parametrize("wish", [98_995, 99_000, 100_000, 100_005])
+def test_an_operators_stop_is_neither_loosened_nor_put_through_the_price(wish):
+    assert next_actions(group(asked_stop_paise=wish), market(100_000), POLICY, NOW) == []
+
+
+def test_a_wish_beyond_the_price_does_not_hold_up_the_trail():
+    view = group(**AHEAD, asked_stop_paise=101_005)
+    assert next_actions(view, CLOSED_CANDLE, POLICY, NOW) == [MoveStop(100_400, 100_095, TRAIL)]
 
 
 def test_a_refused_move_is_repeated_after_five_seconds():

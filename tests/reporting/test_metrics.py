@@ -112,9 +112,11 @@ def test_what_the_check_refused_counts_and_what_was_only_not_ranked_does_not():
 
 def test_a_retry_is_a_closing_command_beyond_the_first_of_its_group():
     chain = build_chain()
+    stop = chain.stop
     for number, purpose in ((2, "trail"), (3, "close"), (4, "close"), (5, "close")):
         Command.objects.create(
-            order=chain.stop, number=number, kind="MODIFY", purpose=purpose, fence=7, intent_at=MORNING,
+            order=stop, session=stop.session, trading_date=stop.trading_date, day_number=10 + number,
+            number=number, kind="MODIFY", purpose=purpose, fence=7, intent_at=MORNING,
             intent_machine_at=MORNING, outcome="ACCEPTED",
         )  # fmt: skip
     assert numbers()["trader_retries_total"] == 2

@@ -182,6 +182,14 @@ def test_heat_counts_what_resting_entries_may_still_open():
     ]  # fmt: skip
 
 
+def test_heat_of_a_fill_that_only_the_order_book_shows_is_counted_from_the_signals_price():
+    # Its group has 75 and its trade nothing yet: 75 × (24500.05 - 24450.00).
+    chain = build_open()
+    Trade.objects.update(entered_quantity=0, entry_value_inr=0)
+    assert seen(chain)["day"]["heat_inr"] == Decimal("3753.75")
+    assert seen(chain)["positions"][0]["average_price"] == Decimal("24500.05")
+
+
 def test_the_curve_steps_with_each_close_and_names_the_newest():
     chain = build_chain()
     for number, (minute, second, net) in enumerate(

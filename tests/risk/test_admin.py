@@ -8,7 +8,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
-from risk import admin
+from aitrapp_site import lists
 from risk.models import LIMIT_NAMES, AuditEntry, RiskLimits
 from tests.audit_rows import unstamped
 from tests.console_rows import build_day
@@ -195,7 +195,7 @@ def test_the_audit_is_found_by_who_what_and_when(operator, entries):
 
 
 def test_the_audits_list_counts_no_further_than_it_must(operator, entries, monkeypatch):
-    monkeypatch.setattr(admin, "COUNTED", 2)
+    monkeypatch.setattr(lists, "COUNTED", 2)
     assert operator.get("/admin/risk/auditentry/?q=ravi").context["cl"].result_count == 2
 
 

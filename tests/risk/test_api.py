@@ -10,8 +10,8 @@ from risk import live_gate, state
 from risk.models import BurninDay, EntriesOff
 from tests.console_rows import DAY, MORNING, build_chain, build_day, build_open
 from tests.live_prices import newest, snapshot
-from trading import keys
-from trading.core.enums import PauseReason, Scope
+from trading import keys, lease
+from trading.core.enums import Loop, PauseReason, Scope
 from trading.models import Account, Trade
 
 pytestmark = pytest.mark.django_db
@@ -210,6 +210,10 @@ def act(client, action, chain):
 def test_the_console_pauses_and_resumes_an_account(chain, operator):
     assert "Entries are paused" in act(operator, "pause", chain).content.decode()
     assert EntriesOff.objects.get().set_by == "operator"
+    asked_again = act(operator, "resume", chain).content.decode()
+    assert "nothing was resumed. The exits&#x27; loop: nobody leads." in asked_again
+    held = lease.take_or_fail(chain.account.pk, Loop.EXITS, "watcher host:1")
+    lease.renew(held, pass_worked=True)
     assert "entries are on" in act(operator, "resume", chain).content.decode()
     assert EntriesOff.objects.get().lifted_by == "operator"
 

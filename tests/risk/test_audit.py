@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 #: written too often, or by the machine from elsewhere: their own events and the logs tell of them
 NOT_WATCHED = {
-    "risk_ruletally",
+    "risk_ruletally", "trading_dayminutes",
     "oco_daystep", "oco_ocogroup", "oco_ocoleg", "risk_auditentry", "trading_command", "trading_decision",
     "trading_fill", "trading_instrument", "trading_lease", "trading_order", "trading_orderevent", "trading_signal",
     "trading_trade", "trading_venuesession",
@@ -120,7 +120,7 @@ def test_what_a_user_may_do_is_watched_through_its_groups_and_permissions():
 
 
 def test_every_table_of_ours_is_watched_or_said_not_to_be():
-    watched = set(import_string("risk.migrations.0004_audit_triggers.WATCHED"))
+    watched = {*import_string("risk.migrations.0004_audit_triggers.WATCHED"), "oco_stopmove"}
     tables = {
         model._meta.db_table
         for app in ("trading", "risk", "oco", "reporting")

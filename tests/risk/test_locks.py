@@ -8,13 +8,14 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
-from risk import blackouts, locks, self_test
+from risk import locks, self_test, state
 from risk.locks import CannotBeLifted
 from risk.models import Blackout, Lock, RuleTally
 from risk.protections import Standing
 from tests.console_rows import MORNING, build_chain
 from trading.core.enums import Exchange, Protection, RiskReason
 from trading.core.session import IST
+from trading.models import Account
 
 pytestmark = pytest.mark.django_db
 
@@ -67,7 +68,9 @@ def test_what_a_person_lifts_the_rules_are_told_and_who_it_was_stays(chain):
     keep(chain, COOLDOWN)
     assert locks.lifted(chain.session.pk) == frozenset()
     locks.lift(Lock.objects.get(), by="asha", now=MORNING)
-    assert locks.lifted(chain.session.pk) == {(Protection.COOLDOWN, NIFTY, MORNING)}
+    let_go = {(Protection.COOLDOWN, NIFTY, MORNING)}
+    assert locks.lifted(chain.session.pk) == let_go
+    assert state.in_force(chain.account.pk, chain.session.pk, "NIFTY", MORNING).lifted == let_go
     assert in_force(chain) == []
     with pytest.raises(CannotBeLifted, match="asha lifted it"):
         locks.lift(Lock.objects.get(), by="ravi", now=MORNING)
@@ -116,13 +119,18 @@ def test_the_console_lifts_for_who_may_and_shows_it_to_who_may_not(chain):
     assert lock.lifted_by == "asha"
 
 
+def event_now(name, now):
+    account, _ = Account.objects.get_or_create(name="events")
+    return state.in_force(account.pk, 0, name, now).event
+
+
 def test_an_event_keeps_one_name_or_all_out_while_it_lasts():
     Blackout.objects.create(event="RBI policy", starts_at=NOW, ends_at=NOW + timedelta(minutes=45))
     Blackout.objects.create(event="Results", name="INFY", starts_at=NOW, ends_at=NOW + timedelta(hours=2))
-    assert blackouts.event_now("NIFTY", NOW - timedelta(seconds=1)) == ""
-    assert blackouts.event_now("NIFTY", NOW) == "RBI policy, until 10:45"
-    assert blackouts.event_now("INFY", NOW) == "Results, until 12:00"
-    assert blackouts.event_now("NIFTY", NOW + timedelta(minutes=45)) == ""
+    assert event_now("NIFTY", NOW - timedelta(seconds=1)) == ""
+    assert event_now("NIFTY", NOW) == "RBI policy, until 10:45"
+    assert event_now("INFY", NOW) == "Results, until 12:00"
+    assert event_now("NIFTY", NOW + timedelta(minutes=45)) == ""
 
 
 def test_an_event_that_ends_before_it_starts_is_refused(client):

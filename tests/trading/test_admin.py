@@ -1,5 +1,6 @@
 """The console pages of trading: what links to what, and what an operator may type."""
 
+from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -7,8 +8,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
-from tests.console_rows import build_chain, build_day
-from trading.models import Account, Decision, Signal, StrategySetting
+from tests.console_rows import MORNING, build_chain, build_day, build_open
+from trading.models import Account, Approval, Decision, Signal, StrategySetting
 
 pytestmark = pytest.mark.django_db
 
@@ -89,6 +90,55 @@ def test_an_order_shows_its_events_commands_and_fills(operator):
     assert "12.50" in page
     assert "TE1" in page
     assert f'href="{address(entry.events.get())}"' in page
+
+
+@pytest.mark.parametrize("name", ["events", "commands", "fills"])
+def test_what_an_order_left_behind_is_linked_both_ways_and_a_fill_leads_to_its_trade(name, operator):
+    chain = build_chain()
+    row = getattr(chain.entry, name).get()
+    assert f'href="{address(row)}"' in html(operator, address(chain.entry))
+    for page in (html(operator, address(row)), html(operator, listing(row))):
+        assert f'href="{address(chain.entry)}"' in page
+        assert (f'href="{address(chain.trade)}"' in page) == (name == "fills")
+
+
+def test_a_stop_that_rests_is_linked_from_its_trade_and_an_approval_from_its_signal(operator):
+    chain = build_open()
+    assert f'href="{address(chain.stop)}"' in html(operator, address(chain.trade))
+    approval = Approval.objects.create(
+        account=chain.account, session=chain.session, signal=chain.signal, quantity=75, limit_price=Decimal(24500),
+        risk_inr=Decimal(3750), asked_at=MORNING, until=MORNING,
+    )  # fmt: skip
+    assert f'href="{address(approval)}"' in html(operator, address(chain.signal))
+    assert f'href="{address(chain.signal)}"' in html(operator, address(approval))
+
+
+@pytest.mark.parametrize(
+    "words", ["nifty26", "NIFTY26NOV", "E00000000000000000000002", "E0000000000000000002", "E2"]
+)
+def test_an_order_is_found_by_how_its_symbol_its_tag_or_its_ids_begin(words, operator):
+    build_chain(1)
+    chain = build_chain(2)
+    type(chain.stop).objects.exclude(pk=chain.entry.pk).update(tradingsymbol="TCS")
+    found = operator.get(listing(chain.entry), {"q": words}).context["cl"].result_list
+    assert [row.pk for row in found] == [chain.entry.pk]
+    event = chain.entry.events.get()
+    found = operator.get(listing(event), {"q": words}).context["cl"].result_list
+    assert [row.pk for row in found] == [event.pk]
+
+
+def test_the_dates_to_choose_from_are_those_between_the_first_row_and_the_last(operator):
+    first, last = build_chain(1).signal, build_chain(2).signal
+    Signal.objects.filter(pk=first.pk).update(trading_date=date(2026, 10, 29))
+    months = operator.get(listing(last), {"trading_date__year": 2026}).content.decode()
+    assert [name in months for name in ("September 2026", "October 2026", "November 2026", "December 2026")] == [
+        False, True, True, False,
+    ]  # fmt: skip
+    whole = operator.get(listing(last)).content.decode()
+    assert "October 2026" in whole
+    days = operator.get(listing(last), {"trading_date__year": 2026, "trading_date__month": 11})
+    assert days.context["cl"].result_count == 1
+    assert "23 November" in days.content.decode()
 
 
 def test_a_trade_shows_its_fills(operator):

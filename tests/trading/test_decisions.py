@@ -15,7 +15,7 @@ from tests.days.market import NIFTY, STEEL
 from trading import decisions
 from trading.core.enums import RiskReason, Role, Side
 from trading.core.values import Quote
-from trading.models import Decision, Order
+from trading.models import Decision, Order, Trade
 
 pytestmark = pytest.mark.django_db
 
@@ -274,3 +274,17 @@ def test_each_rule_was_asked_about_each_entry_and_its_answer_counted():
     # A rule that fell out of the table is an alarm, not a silence.
     RuleTally.objects.filter(rule="HEAT_LIMIT").delete()
     assert self_test.unasked(day.desk.session.pk, day.now.date()) == {"HEAT_LIMIT"}
+
+
+def test_a_loss_that_comes_while_the_broker_is_asked_for_the_margin_counts():
+    day = Day.opens(NIFTY, STEEL)
+    day.enters()
+    day.run_for(60)
+
+    def the_first_trade_ends() -> None:
+        Trade.objects.update(closed_at=day.now, exited_quantity=75, net_inr=Decimal("-62500"))
+
+    between_check_and_intent(day, the_first_trade_ends)
+    refused = day.enters(stop="990", target="1030", spec=STEEL)
+    assert (refused.approved, reasons(refused)) == (False, ["DAILY_LOSS_REACHED"])
+    assert len(day.broker_orders(Role.ENTRY)) == 1

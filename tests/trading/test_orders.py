@@ -182,7 +182,7 @@ def test_an_id_is_used_once_and_the_second_use_sends_nothing():
     asked = len(day.broker.asked)
     with pytest.raises(IntegrityError, match="order_asked_once"), transaction.atomic():
         request = entry_request(entry.client_order_id)
-        orders.submit(day.loop.desk, Approved(request), decision=decision, slice=1)
+        orders.submit(day.loop.desk, Approved(request), decided=lambda _: decision, slice=1)
     assert len(day.broker.asked) == asked
 
 
@@ -191,7 +191,7 @@ def test_a_decision_has_one_entry_in_the_database_too():
     decision = day.enters()
     asked = len(day.broker.asked)
     with pytest.raises(IntegrityError, match="one_entry_per_decision_and_slice"), transaction.atomic():
-        orders.submit(day.loop.desk, Approved(entry_request("a" * 24)), decision=decision)
+        orders.submit(day.loop.desk, Approved(entry_request("a" * 24)), decided=lambda _: decision)
     assert len(day.broker.asked) == asked
 
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models.signals import post_save
 
 from risk import state
@@ -36,11 +36,14 @@ def sent(
     """So many commands at the same moment, of one order that was entered before."""
     order = Order.objects.filter(role=role).first()
     assert order is not None
-    number = order.commands.count()
+    number, today = order.commands.count(), Command.objects.count()
     moment = day.now - timedelta(seconds=seconds_ago)
     Command.objects.bulk_create(
         Command(
             order=order,
+            session_id=order.session_id,
+            trading_date=order.trading_date,
+            day_number=today + one + 1,
             number=number + one + 1,
             kind=kind,
             purpose="trail",
@@ -57,12 +60,12 @@ def several_entries(day: Day, count: int, seconds_ago: float) -> None:
     command = (
         Command.objects.filter(order__role=Role.ENTRY, kind=CommandKind.PLACE).select_related("order").get()
     )
-    order, moment = command.order, day.now - timedelta(seconds=seconds_ago)
+    order, moment, today = command.order, day.now - timedelta(seconds=seconds_ago), Command.objects.count()
     for number in range(count):
         order.pk, order.client_order_id, order.tag = None, f"entry-{number}", f"E-{number}"
         order.broker_order_id, order.slice = f"other-{number}", number + 1
         order.save(force_insert=True)
-        command.pk, command.order = None, order
+        command.pk, command.order, command.day_number = None, order, today + number + 1
         command.intent_at = command.intent_machine_at = command.outcome_machine_at = moment
         command.save(force_insert=True)
 
@@ -172,8 +175,19 @@ def test_9_a_loop_whose_lease_was_taken_writes_nothing():
     signal = day.sees(stop="24900", target="25300")
     with pytest.raises(FenceLost, match="no longer leads ENTRIES"):
         day.decides(signal)
-    assert (Order.objects.count(), Command.objects.count()) == (0, 0)
+    assert (Decision.objects.count(), Order.objects.count(), Command.objects.count()) == (0, 0, 0)
     assert day.broker.asked == []
+
+
+def test_commands_are_numbered_through_the_day_and_the_database_keeps_them_apart():
+    day = Day.opens()
+    day.enters()
+    day.run_for(60)
+    told = list(Command.objects.order_by("pk").values_list("day_number", flat=True))
+    assert told == list(range(1, len(told) + 1))
+    assert len(told) >= 2
+    with pytest.raises(IntegrityError, match="command_numbered_once"), transaction.atomic():
+        Command.objects.filter(day_number=2).update(day_number=1)
 
 
 def test_an_entry_decided_in_a_mode_since_left_is_not_sent_and_an_exit_is():

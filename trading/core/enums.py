@@ -227,6 +227,15 @@ class FlattenState(StrEnum):
     FLAT_BUT_WATCHING = "FLAT_BUT_WATCHING"
 
 
+class MoveState(StrEnum):
+    """What became of an operator's wish for a stop. EXPIRED: nobody could do it, or show it done, in time."""
+
+    ASKED = "ASKED"
+    MOVED = "MOVED"
+    REFUSED = "REFUSED"
+    EXPIRED = "EXPIRED"
+
+
 class AuditAction(StrEnum):
     """What was done or asked for. The first three are rows, written by the database itself."""
 

@@ -9,6 +9,7 @@ from trading.models.desks import Account, ApiKey, Instrument, Lease, MarketDay, 
 from trading.models.fields import MoneyField, PriceField, choices
 from trading.models.flow import Approval, Command, Decision, Fill, Order, OrderEvent, Signal, Trade
 from trading.models.logins import KiteLogin
+from trading.models.minutes import DayMinutes
 from trading.models.universe import UniverseRow
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "ApiKey",
     "Approval",
     "Command",
+    "DayMinutes",
     "Decision",
     "Fill",
     "Instrument",

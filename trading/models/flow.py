@@ -25,6 +25,11 @@ from trading.models.fields import MoneyField, PriceField, choices
 CLOSED_STATUSES = sorted(status.value for status in order_states.CLOSED)
 
 
+def beginning(field: str, name: str) -> models.Index:
+    """An index that answers how a text begins, which a plain one does only in the C collation."""
+    return models.Index(fields=[field], name=name, opclasses=["varchar_pattern_ops"])
+
+
 class Signal(models.Model):
     """A setup that a strategy saw, stored whether or not it traded."""
 
@@ -59,7 +64,13 @@ class Signal(models.Model):
                 name="signal_seen_once",
             ),
         ]  # fmt: skip
-        indexes = [models.Index(fields=["session", "trading_date", "-seen_at"], name="signal_by_day")]
+        indexes = [
+            models.Index(fields=["session", "trading_date", "-seen_at"], name="signal_by_day"),
+            # The console's list, its dates and its search.
+            models.Index(fields=["trading_date", "id"], name="signal_listed"),
+            beginning("tradingsymbol", "signal_by_symbol"),
+            beginning("plan_id", "signal_by_plan"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.strategy} {self.side} {self.tradingsymbol} {timezone.localtime(self.candle_at):%H:%M}"
@@ -113,6 +124,7 @@ class Decision(models.Model):
                 condition=Q(approved=False) | Q(quantity__gt=0), name="approved_decision_has_quantity"
             ),
         ]
+        indexes = [models.Index(fields=["decided_at", "id"], name="decision_listed")]
 
     def __str__(self) -> str:
         return f"approved {self.quantity}" if self.approved else "refused"
@@ -190,6 +202,11 @@ class Order(models.Model):
                 condition=Q(role="ENTRY"),
                 name="entry_by_time",
             ),
+            # The console's list, its dates and its search.
+            models.Index(fields=["trading_date", "id"], name="order_listed"),
+            beginning("tradingsymbol", "order_by_symbol"),
+            beginning("client_order_id", "order_by_client_id"),
+            beginning("exchange_order_id", "order_by_exchange_id"),
         ]
 
     def __str__(self) -> str:
@@ -210,6 +227,7 @@ class OrderEvent(models.Model):
 
     class Meta:
         ordering = ["id"]
+        indexes = [models.Index(fields=["at", "id"], name="event_listed")]
 
     def __str__(self) -> str:
         return f"{self.from_status or 'new'} → {self.to_status}"
@@ -219,9 +237,13 @@ class Command(models.Model):
     """One place, modify or cancel: the intent is committed before the call, the outcome after it."""
 
     order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="commands")
-    number = models.PositiveIntegerField()
+    # The books its order is in, once more: what was sent today is counted for each entry, and a join costs too much.
+    session = models.ForeignKey(VenueSession, on_delete=models.PROTECT, db_index=False)
+    trading_date = models.DateField()
+    day_number = models.PositiveIntegerField(help_text="from 1, one for each command of its books that day")
+    number = models.PositiveIntegerField(help_text="from 1, one for each command of its order")
     kind = models.CharField(max_length=8, choices=choices(CommandKind))
-    purpose = models.CharField(max_length=12, help_text="place, trail, resize, close or cancel")
+    purpose = models.CharField(max_length=12, help_text="enter, place, trail, resize, close or cancel")
     arguments = models.JSONField(default=dict)
     fence = models.BigIntegerField(help_text="fencing number of the lease it was written under")
     intent_at = models.DateTimeField()
@@ -236,6 +258,7 @@ class Command(models.Model):
         ordering = ["id"]
         constraints = [
             UniqueConstraint(fields=["order", "number"], name="command_once"),
+            UniqueConstraint(fields=["session", "trading_date", "day_number"], name="command_numbered_once"),
             UniqueConstraint(fields=["order"], condition=Q(kind="PLACE"), name="order_placed_once"),
         ]
         indexes = [models.Index(fields=["intent_at"], name="command_by_time")]
@@ -280,6 +303,11 @@ class Trade(models.Model):
                 name="one_open_trade_per_instrument",
             ),
         ]
+        indexes = [
+            models.Index(fields=["session", "trading_date"], name="trade_of_day"),
+            models.Index(fields=["trading_date", "id"], name="trade_listed"),
+            beginning("tradingsymbol", "trade_by_symbol"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.side} {self.entered_quantity} {self.tradingsymbol}"
@@ -313,6 +341,7 @@ class Fill(models.Model):
             ),
             CheckConstraint(condition=Q(quantity__gt=0), name="fill_quantity_positive"),
         ]  # fmt: skip
+        indexes = [models.Index(fields=["trading_date", "id"], name="fill_listed")]
 
     def __str__(self) -> str:
         return f"{self.side} {self.quantity} @ {self.price}"

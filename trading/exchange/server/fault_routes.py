@@ -4,7 +4,7 @@ import json
 import time
 from typing import Any, Final
 
-from trading.exchange.accounts import SET_RULE
+from trading.exchange.accounts import CANCEL, SET_RULE
 from trading.exchange.faults import MEANINGS, Fault, FaultKind
 from trading.exchange.rules import VenueRefusal, bad_input, too_many_requests
 from trading.exchange.server.floor import Floor
@@ -50,6 +50,15 @@ def set_rules(floor: Floor, request: Request) -> Any:
     fields = _json_object(request, '{"mis_until": {"NSE": "14:30"}}')
     floor.write(SET_RULE, "", fields)
     return {name: getattr(floor.day.venue.rules, name) for name in fields}
+
+
+def cancel(floor: Floor, request: Request) -> Any:
+    """An order cancelled by the broker's own desk: its owner hears of it like of any other change."""
+    check_owner(floor, request)
+    order_id = _json_object(request, '{"order_id": "260102000000001"}').get("order_id")
+    if not isinstance(order_id, str):
+        raise bad_input("Invalid `order_id`. Give the id of a working order as a text.")
+    return {"order_id": floor.write(CANCEL, order_id, {})}
 
 
 def open_account(floor: Floor, request: Request) -> Any:
@@ -117,4 +126,5 @@ FAULT_ROUTES: Final = (
     route("DELETE", FAULTS_PATH, clear, None, is_open=True),
     route("POST", "/_exchange/rules", set_rules, None, is_open=True),
     route("POST", "/_exchange/accounts", open_account, None, is_open=True),
+    route("POST", "/_exchange/cancel", cancel, None, is_open=True),
 )

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 BAD_USAGE, MISSED = 2, 3
 #: Each is a module of tests/benchmarks with HELP, add_arguments(parser), measure(options) and told(found); `passed`
 #: in what it found says whether its figure was met.
-BENCHES = ("console", "decode", "exchange", "feed", "risk")
+BENCHES = ("console", "decode", "exchange", "feed", "lists", "risk")
 
 
 class Command(BaseCommand):

@@ -127,13 +127,14 @@ export const positionsTable = (priceOfPaise, now) => table(id("positions"), {
   nothing: "none",
   cells: (one) => {
     const last = priceOfPaise(one);
-    const pnl = last ? worth(one, last) : null;
+    // Where the order book shows it filled and no fill has told yet, nothing is known of its result.
+    const pnl = last && one.quantity ? worth(one, last) : null;
     const risk = paiseOf(one.risk_inr);
     const levels = (name) => ({ lines: one.groups.map((group) => (group.quantity ? priceOf(group[name]) : NOTHING)) });
     const isBare = one.groups.some((group) => group.quantity && (group.unprotected_since || group.problem));
     return [
       { text: one.tradingsymbol, href: page("trading/trade", one.trade), small: `${one.strategy} ${one.product}` },
-      count(one.quantity), priceOf(one.average_price), { text: price(last), kind: "last" },
+      one.quantity ? count(one.quantity) : "not told yet", priceOf(one.average_price), { text: price(last), kind: "last" },
       { text: rupees(pnl), kind: tone(pnl) },
       { text: multiple(pnl === null || !risk ? null : pnl / risk), kind: tone(pnl) },
       levels("stop_price"), levels("target_price"),
@@ -150,7 +151,7 @@ export const ordersTable = () => table(id("orders"), {
     { text: `${one.role} ${one.side}`, href: page("trading/order", one.id), small: `${one.tradingsymbol} ${clock(one.asked_at)}` },
     `${count(one.filled_quantity)} / ${count(one.quantity)}`,
     { text: priceOf(one.price), small: paiseOf(one.trigger_price) ? `from ${priceOf(one.trigger_price)}` : "" },
-    { text: one.status, kind: one.status === "UNKNOWN" ? "text bad" : "text" },
+    { text: one.status.replaceAll("_", " "), kind: one.status === "UNKNOWN" ? "words bad" : "words" },
   ],
 });
 
