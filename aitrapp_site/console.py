@@ -19,6 +19,7 @@ from django.contrib.auth.models import Group, User
 from django.core.exceptions import FieldDoesNotExist
 from django.db import models
 from django.http import HttpRequest, HttpResponse
+from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
@@ -337,6 +338,11 @@ def mode_badge(request: HttpRequest) -> list[str] | None:
         return None
     live = Account.objects.filter(mode=Mode.LIVE).exists()
     return [Mode.LIVE.value, "danger"] if live else [Mode.PAPER.value, "success"]
+
+
+def stylesheet(request: HttpRequest) -> str:
+    """The address of what every page is dressed with beside unfold's own styles."""
+    return static("trading/pages.css")
 
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:

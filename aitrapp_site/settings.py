@@ -175,6 +175,7 @@ UNFOLD = {
     "ENVIRONMENT": "aitrapp_site.console.mode_badge",
     "DASHBOARD_CALLBACK": "aitrapp_site.home.home",
     "SIDEBAR": {"navigation": "aitrapp_site.console.sidebar"},
+    "STYLES": ["aitrapp_site.console.stylesheet"],
 }
 
 STATIC_URL = "static/"
