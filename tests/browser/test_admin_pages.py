@@ -21,7 +21,7 @@ pytestmark = [
         CHROMIUM is None, reason="no chromium: apt-get install --no-install-recommends chromium"
     ),
 ]
-PHONE = {"width": 390, "height": 844}
+PHONE: Any = {"width": 390, "height": 844}
 TOO_BAD = ("critical", "serious")
 #: how far the page can be moved sideways, in pixels
 SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
