@@ -139,7 +139,7 @@ export const positionsTable = (priceOfPaise, now, mayOperate) => table(id("posit
       { text: multiple(pnl === null || !risk ? null : pnl / risk), kind: tone(pnl) },
       levels("stop_price"), levels("target_price"),
       { lines: one.groups.map((group) => protection(group, now())), kind: isBare ? "text bad" : "text" },
-      ...(mayOperate ? [{ text: "close, move stop", href: `/admin/position/${one.trade}/`, kind: "text" }] : []),
+      ...(mayOperate ? [{ text: "close…", title: "Close it, or move a stop", href: `/admin/position/${one.trade}/`, kind: "text" }] : []),
     ];
   },
 });
