@@ -57,7 +57,7 @@ reliability: $(TESTS) ## the fault campaign and its defects, written to RELIABIL
 bench-flatten: $(TESTS) ## how long a flatten takes, request to verdict [POSITIONS=20] [RUNS=20] [ARGS=--json]
 	@$(PY) -m tests.benchmarks.flatten $(if $(POSITIONS),--positions $(POSITIONS)) $(if $(RUNS),--runs $(RUNS)) $(ARGS)
 
-bench: $(TESTS) ## speed beside the peer of the same run: make bench NAME=decode (exchange, feed) [ARGS=--json]
+bench: $(TESTS) ## speed beside the peer of the same run: make bench NAME=decode (console, exchange, feed, lists, risk) [ARGS=--json]
 	@$(PY) manage.py bench $(or $(NAME),decode) $(ARGS) || test $$? -eq 3  # 3: below its bar, which it says
 
 flatten: $(RUNTIME) ## close every position of ours and take no new one

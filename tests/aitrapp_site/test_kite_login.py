@@ -16,7 +16,9 @@ from tests.trading.exchange.exchange_process import ExchangeProcess
 from trading import logins
 from trading.broker.base import SessionExpired
 from trading.core.enums import PauseReason
+from trading.core.holidays import default_calendar
 from trading.core.session import IST
+from trading.exchange.markets import Market
 from trading.models import Account, KiteLogin
 
 pytestmark = pytest.mark.django_db
@@ -26,7 +28,10 @@ NOW = datetime(2026, 11, 23, 8, 40, tzinfo=IST)
 
 @pytest.fixture(scope="module")
 def exchange(tmp_path_factory):
+    # A token dies the next morning, and the console asks the computer's clock whether it has.
+    today = Market(name="synthetic", calendar=default_calendar()).first_day(datetime.now(IST).date())
     words = ("--from", "10:00", "--speed", "20", "--redirect", "http://testserver/kite/callback")
+    words += ("--date", today.isoformat())
     with ExchangeProcess(tmp_path_factory.mktemp("exchange"), words) as running:
         yield running
 
