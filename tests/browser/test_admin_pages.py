@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
+from oco.models import Flatten
 from tests.browser.site import free_port, moving_market, web_process
 from tests.console_rows import build_day
 
@@ -39,6 +40,15 @@ def pages() -> dict[str, str]:
         "a row of the machine's": reverse("admin:oco_ocogroup_change", args=[chain.group.pk]),
         "a form": reverse("admin:risk_risklimits_add"),
         "Kite": reverse("kite"),
+        "a trade and its chart": reverse("admin:trading_trade_change", args=[chain.trade.pk]),
+        "results": reverse("results"),
+        "truth": reverse("truth"),
+        "position": reverse("position", args=[chain.trade.pk]),
+        "flatten": reverse("flatten"),
+        "a flatten that is over": reverse("flatten-run", args=[Flatten.objects.get().pk]),
+        "resume": reverse("resume"),
+        "gate": reverse("gate"),
+        "drill": reverse("drill"),
     }
 
 
@@ -69,7 +79,8 @@ def test_no_page_hides_anything_from_a_screen_reader_or_runs_off_a_phone(phone, 
     found = {"login": looked_at(page)}
     sign_in()
     for name, address in pages.items():
-        page.goto(address)
+        answer = page.goto(address)
+        assert answer.status == 200, (name, answer.status)
         # Figures that are old are dimmed, and here none are.
         page.wait_for_selector("body:not(:has(.stale, .prices-old))")
         found[name] = looked_at(page)
