@@ -121,8 +121,7 @@ def curve(closed: Iterable[tuple[datetime, Decimal]]) -> list[tuple[datetime, De
 
 def limits_in_force(account: Account, stands: Standing, trading_date: date) -> Limits:
     """The limits of this day: on the first LIVE day the stricter of each and its cap."""
-    first_live_day = account.mode == Mode.LIVE and account.live_since == trading_date
-    return effective(stands.limits, is_first_live_day=first_live_day)
+    return effective(stands.limits, is_first_live_day=account.is_first_live_day(trading_date))
 
 
 def capital_inr(account: Account, newest: Iterable[Signal]) -> Decimal | None:

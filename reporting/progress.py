@@ -49,6 +49,8 @@ def _groups_of(row: Flatten) -> dict[Trade, list[OcoGroup]]:
     rows = OcoGroup.objects.filter(was_open, until, session=row.session).select_related(
         "trade", "entry_order"
     )
+    # It is asked for again and again while the flatten runs, on the database that the exits need.
+    rows = rows.prefetch_related("entry_order__exits")
     found: dict[Trade, list[OcoGroup]] = {}
     for group in rows.order_by("pk"):
         if not row.tradingsymbols or group.trade.tradingsymbol in row.tradingsymbols:
@@ -74,8 +76,8 @@ def _left(group: OcoGroup) -> int:
 
 def _words(group: OcoGroup) -> str:
     """What of one group is closed, by its newest exit order."""
-    exits = group.entry_order.exits.filter(group_number=group.number).exclude(role=Role.ENTRY)
-    order = exits.order_by("-pk").first()
+    exits = [order for order in group.entry_order.exits.all() if order.group_number == group.number]
+    order = max(exits, key=lambda one: one.pk, default=None)
     if group.state == GroupState.CLOSED or _left(group) == 0:
         at = f" at {format_inr(order.average_price)}" if order and order.filled_quantity else ""
         return f"{group.entered_quantity} out{at}"

@@ -13,11 +13,9 @@ from django.db import connection
 from risk import state
 from risk.limits import Limits
 from risk.live_gate import DAYS_NEEDED, REAL_MARKET
-from risk.models import LIMIT_NAMES
 from trading.core.session import IST
 from trading.models import Account, VenueSession
 
-_LIMIT_COLUMNS: Final = ", ".join(LIMIT_NAMES)
 _STANDING: Final = f"""
 SELECT
  now(),
@@ -29,8 +27,7 @@ SELECT
      AND (until > %(now)s OR until IS NULL AND cause_at >= %(midnight)s)),
  (SELECT jsonb_agg(jsonb_build_array(loop, holder, fence, expires_at, pass_at))
     FROM trading_lease WHERE account_id = %(account)s),
- (SELECT jsonb_build_array(version, {_LIMIT_COLUMNS})
-    FROM risk_risklimits WHERE account_id = %(account)s ORDER BY version DESC LIMIT 1),
+ {state.LIMITS_TOLD},
  (SELECT jsonb_agg(jsonb_build_array(trading_date, passed, evidence) ORDER BY trading_date DESC, id DESC)
     FROM (SELECT id, trading_date, passed, evidence FROM risk_burninday
            WHERE account_id = %(account)s AND market = '{REAL_MARKET}'
@@ -118,7 +115,7 @@ def read(account: Account, session: VenueSession | None, market_now: datetime) -
     with connection.cursor() as cursor:
         cursor.execute(_STANDING, asked)
         read_at, off, locks, leases, limits, burnin, flatten = cursor.fetchone()
-    in_force, version = _limits(account, _values(limits))
+    in_force, version = state.limits_of(account.pk, limits)
     return Standing(
         read_at=read_at,
         off=[OffRow(reason, why, by, _time(at)) for reason, why, by, at in _values(off)],
@@ -132,13 +129,6 @@ def read(account: Account, session: VenueSession | None, market_now: datetime) -
         burnin=[BurninRow(date.fromisoformat(day), *rest) for day, *rest in _values(burnin)],
         flatten=_flatten(_values(flatten)),
     )
-
-
-def _limits(account: Account, row: list[Any]) -> tuple[Limits, int]:
-    if not row:
-        return state.limits_now(account.pk)
-    version, *values = row
-    return Limits(**dict(zip(LIMIT_NAMES, values, strict=True))), version
 
 
 def _flatten(row: list[Any]) -> FlattenRow | None:

@@ -112,8 +112,7 @@ def limits_in_force(desk: Desk) -> tuple[Limits, int]:
 
 def capped(desk: Desk, limits: Limits) -> Limits:
     """What holds of an account's saved limits today: less on its first LIVE day."""
-    first_live_day = desk.account.mode == Mode.LIVE and desk.account.live_since == desk.trading_date
-    return effective(limits, is_first_live_day=first_live_day)
+    return effective(limits, is_first_live_day=desk.account.is_first_live_day(desk.trading_date))
 
 
 def keep_locks(desk: Desk, quotes: Quotes) -> None:

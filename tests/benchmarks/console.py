@@ -6,17 +6,11 @@ state into Redis, and clients on real sockets. Five rounds; their medians are ju
 
 import argparse
 import json
-import os
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
 from typing import Any
 
-from aitrapp_site import embedded
+from tests.benchmarks import private
 
 HELP = "the home page, and the age of its figures, under a full day's load"
-ROOT = Path(__file__).resolve().parents[2]
 #: what each figure may be at most. A client that never reads may cost another one no more than a run differs from
 #: the next: the clocks of one machine's processes do not agree to better than this.
 MOST = {
@@ -52,30 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def measure(options: dict[str, Any]) -> dict[str, Any]:
     """Every figure, and whether those with a bound are within it."""
     wanted = ("positions", "orders", "signals", "requests", "rounds", "seconds")
-    with tempfile.TemporaryDirectory(prefix="aitrapp-bench-", dir="/tmp") as folder:
-        Path(folder).chmod(0o755)
-        var_dir = Path(folder) / "var"
-        environment = os.environ | {
-            "AITRAPP_VAR_DIR": str(var_dir),
-            "AITRAPP_LOG_DIR": str(Path(folder) / "logs"),
-            "DJANGO_SETTINGS_MODULE": "aitrapp_site.settings",
-            "ALLOWED_HOSTS": "127.0.0.1,testserver",
-            "SECRET_KEY": "for-benchmarks-only-" + "k" * 50,
-        }
-        environment.pop("REDIS_URL", None)
-        with embedded.use_servers(var_dir) as servers:
-            servers.export(environment)
-            subprocess.run(
-                [sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, check=True, env=environment
-            )
-            words = [sys.executable, "-m", "tests.benchmarks.console_run"]
-            words += [json.dumps({name: options[name] for name in wanted})]
-            said = subprocess.run(
-                words, cwd=ROOT, check=True, env=environment, stdout=subprocess.PIPE, text=True
-            )
-    found: dict[str, Any] = {name: options[name] for name in wanted} | json.loads(
-        said.stdout.splitlines()[-1]
-    )
+    asked = {name: options[name] for name in wanted}
+    hosts = {"ALLOWED_HOSTS": "127.0.0.1,testserver"}
+    found = asked | private.run("console_run", json.dumps(asked), **hosts)
     return found | {"most": MOST, "passed": not missed(found)}
 
 

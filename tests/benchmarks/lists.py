@@ -5,18 +5,11 @@ the server makes them, medians of a few goes.
 """
 
 import argparse
-import json
-import os
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
 from typing import Any
 
-from aitrapp_site import embedded
+from tests.benchmarks import private
 
 HELP = "the console's lists over a million rows"
-ROOT = Path(__file__).resolve().parents[2]
 ROWS = 1_000_000
 TIMES = 5
 #: ms, any page of any list: what one waits for without noticing much
@@ -30,25 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def measure(options: dict[str, Any]) -> dict[str, Any]:
     """Median ms and queries of each page, and whether all are within the bound."""
-    with tempfile.TemporaryDirectory(prefix="aitrapp-bench-", dir="/tmp") as folder:
-        Path(folder).chmod(0o755)
-        var_dir = Path(folder) / "var"
-        environment = os.environ | {
-            "AITRAPP_VAR_DIR": str(var_dir),
-            "AITRAPP_LOG_DIR": str(Path(folder) / "logs"),
-            "DJANGO_SETTINGS_MODULE": "aitrapp_site.settings",
-            "SECRET_KEY": "for-benchmarks-only-" + "k" * 50,
-        }
-        with embedded.use_servers(var_dir) as servers:
-            servers.export(environment)
-            migrate = [sys.executable, "manage.py", "migrate", "-v0"]
-            subprocess.run(migrate, cwd=ROOT, check=True, env=environment)
-            words = [sys.executable, "-m", "tests.benchmarks.lists_run"]
-            words += [str(options["rows"]), str(options["times"])]
-            said = subprocess.run(
-                words, cwd=ROOT, check=True, env=environment, stdout=subprocess.PIPE, text=True
-            )
-    found: dict[str, Any] = json.loads(said.stdout.splitlines()[-1])
+    found = private.run("lists_run", str(options["rows"]), str(options["times"]))
     found["most_ms"] = MOST_MS
     found["passed"] = all(page["ms"] <= MOST_MS for page in found["pages"])
     return found

@@ -5,18 +5,11 @@ the median of their 99th percentiles is judged.
 """
 
 import argparse
-import json
-import os
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
 from typing import Any
 
-from aitrapp_site import embedded
+from tests.benchmarks import private
 
 HELP = "all rules, and a decision up to its written intent"
-ROOT = Path(__file__).resolve().parents[2]
 EARLIER = 3000
 SAMPLES = 200
 #: ms at the 99th percentile
@@ -32,26 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def measure(options: dict[str, Any]) -> dict[str, Any]:
     """p50 and p99 in ms of both ways, and whether both are within their bounds."""
-    with tempfile.TemporaryDirectory(prefix="aitrapp-bench-", dir="/tmp") as folder:
-        Path(folder).chmod(0o755)
-        var_dir = Path(folder) / "var"
-        environment = os.environ | {
-            "AITRAPP_VAR_DIR": str(var_dir),
-            "AITRAPP_LOG_DIR": str(Path(folder) / "logs"),
-            "DJANGO_SETTINGS_MODULE": "aitrapp_site.settings",
-            "SECRET_KEY": "for-benchmarks-only-" + "k" * 50,
-        }
-        with embedded.use_servers(var_dir) as servers:
-            servers.export(environment)
-            subprocess.run(
-                [sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, check=True, env=environment
-            )
-            words = [sys.executable, "-m", "tests.benchmarks.risk_run"]
-            words += [str(options["samples"]), str(options["earlier"])]
-            said = subprocess.run(
-                words, cwd=ROOT, check=True, env=environment, stdout=subprocess.PIPE, text=True
-            )
-    found: dict[str, Any] = json.loads(said.stdout.splitlines()[-1])
+    found = private.run("risk_run", str(options["samples"]), str(options["earlier"]))
     found["most_ms"] = MOST_MS
     found["passed"] = all(found[name]["p99_ms"] <= most for name, most in MOST_MS.items())
     return found

@@ -1,5 +1,6 @@
 """Who trades, where, what and on which days: rows an operator or a day's file writes."""
 
+from datetime import date
 from decimal import Decimal
 
 from django.db import models
@@ -30,6 +31,10 @@ class Account(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def is_first_live_day(self, trading_date: date) -> bool:
+        """Whether real money is traded for the first time that day: its caps then hold."""
+        return self.mode == Mode.LIVE and self.live_since == trading_date
 
 
 class VenueSession(models.Model):
