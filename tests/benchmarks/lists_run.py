@@ -43,8 +43,10 @@ FILLING = (
     f"0, CASE n % 20 WHEN 0 THEN 'CANCELED' ELSE 'FILLED' END, 10, 100, '', 0, {AT}, {AT}, {AT} {FROM}",
     "INSERT INTO trading_orderevent (order_id, at, from_status, to_status, who, why, filled_quantity, cause) "
     f"SELECT {{rows}} + 1 - n, {AT}, 'ACCEPTED', 'FILLED', 'exits ' || n % 40, 'book', 10, '{{{{}}}}' {FROM}",
-    "INSERT INTO trading_command (order_id, number, kind, purpose, arguments, fence, intent_at, intent_machine_at, "
-    f"outcome, reason) SELECT {{rows}} + 1 - n, 1, 'PLACE', 'place', '{{{{}}}}', 1, {AT}, {AT}, 'ACCEPTED', '' {FROM}",
+    "INSERT INTO trading_command (order_id, session_id, trading_date, day_number, number, kind, purpose, arguments, "
+    "fence, intent_at, intent_machine_at, outcome, reason) "
+    f"SELECT {{rows}} + 1 - n, {{session}}, {DAY}, n, 1, 'PLACE', 'enter', '{{{{}}}}', 1, {AT}, {AT}, 'ACCEPTED', '' "
+    f"{FROM}",
     "INSERT INTO trading_trade (id, account_id, session_id, trading_date, decision_id, exchange, tradingsymbol, "
     "product, side, strategy, opened_at, closed_at, entered_quantity, exited_quantity, entry_value_inr, "
     "exit_value_inr, risk_inr, gross_inr, charges_inr, net_inr) "
