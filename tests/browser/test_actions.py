@@ -42,6 +42,7 @@ def sign_in(page: Any, then: str) -> None:
     page.fill("[name=password]", PASSWORD)
     page.press("[name=password]", "Enter")
     page.wait_for_selector("#safety-bar")
+    page.wait_for_load_state()  # a key pressed before the bar's script is there is nobody's
 
 
 def run_after(page: Any, number: int) -> Any:
